@@ -1,0 +1,44 @@
+# make run   sets up everything and starts the service on port 8000
+# make test  sets up everything, then checks, then tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup setup-dev run test check format bench clean
+
+setup: $(BIN)/ocr-api
+
+$(BIN)/ocr-api: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+setup-dev: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt | setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: setup
+	$(BIN)/ocr-api serve --port 8000
+
+test: check
+	$(BIN)/python -m pytest
+
+check: setup-dev
+	$(BIN)/ruff format --check src tests bench eval
+	$(BIN)/ruff check src tests bench eval
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --config .importlinter.toml
+
+format: setup-dev
+	$(BIN)/ruff format src tests bench eval
+	$(BIN)/ruff check --fix src tests bench eval
+
+bench: setup-dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,25 @@
+"""OCR API: a self-hosted, asynchronous OCR service.
+
+The map; each part imports only parts below it.
+
+    cli            the command `ocr-api`: serve, api, worker, read, doctor, models
+    api            HTTP: check → keep the upload → create the job → 202
+    worker         claim a page → render → route → read → keep → finish
+    child          what runs inside children: decoding, inspecting, reading
+    store          jobs and queue in Valkey or Redis, uploads and results in an object store
+    web            the page at /: static files that speak the public API only
+    engines        page images → page text, one file an engine
+    documents      upload → page images: the only code that decodes untrusted files
+    catalog        which models exist, and which one `auto` chooses for a page
+    wire           the JSON that callers see
+    messages       what a worker and its children say to each other
+    jobs           what a job is: states, pages, options
+    pages          page image, words, lines, blocks, boxes
+    settings       every environment variable
+    observability  logging
+    errors         the error tree
+"""
+
+from importlib.metadata import version
+
+__version__ = version("ocr-api")

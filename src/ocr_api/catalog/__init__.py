@@ -1,0 +1,24 @@
+"""Which models exist, what each needs, and which one `auto` chooses for a page."""
+
+from ocr_api.catalog.availability import Availability, Host, availability
+from ocr_api.catalog.catalog import AUTO, Catalog, load_catalog
+from ocr_api.catalog.host import this_host
+from ocr_api.catalog.resolution import Resolution, resolve_model
+from ocr_api.catalog.routing import RouteChoice, RouteRule, route
+from ocr_api.catalog.spec import ModelSpec
+
+__all__ = [
+    "AUTO",
+    "Availability",
+    "Catalog",
+    "Host",
+    "ModelSpec",
+    "Resolution",
+    "RouteChoice",
+    "RouteRule",
+    "availability",
+    "load_catalog",
+    "resolve_model",
+    "route",
+    "this_host",
+]

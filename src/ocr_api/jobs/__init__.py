@@ -1,0 +1,39 @@
+"""What a job is: its states, its pages, its options. Pure."""
+
+from ocr_api.jobs.claim import Claim
+from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem
+from ocr_api.jobs.media_type import MEDIA_TYPES, SNIFF_BYTES, MediaType, sniff_media_type
+from ocr_api.jobs.result import PageResult
+from ocr_api.jobs.states import (
+    ENDED,
+    JOB_TRANSITIONS,
+    PAGE_TRANSITIONS,
+    JobEvent,
+    JobStatus,
+    PageEvent,
+    PageStatus,
+    job_after,
+    page_after,
+)
+
+__all__ = [
+    "ENDED",
+    "JOB_TRANSITIONS",
+    "MEDIA_TYPES",
+    "PAGE_TRANSITIONS",
+    "SNIFF_BYTES",
+    "Claim",
+    "Job",
+    "JobEvent",
+    "JobOptions",
+    "JobStatus",
+    "MediaType",
+    "PageEvent",
+    "PageRecord",
+    "PageResult",
+    "PageStatus",
+    "Problem",
+    "job_after",
+    "page_after",
+    "sniff_media_type",
+]

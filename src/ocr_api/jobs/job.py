@@ -1,0 +1,127 @@
+"""The job as the service knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ocr_api.errors import OcrApiError, error_class
+from ocr_api.jobs.media_type import MediaType
+from ocr_api.jobs.states import ENDED, JobStatus, PageStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a job or a page failed, in a form that can be stored.
+
+    Attributes:
+        code: Stable code of an error class.
+        detail: The sentence for people.
+        retryable: Whether the same submission may succeed later.
+        page: Number of the page (from 1); None = the whole document.
+        facts: Values that help to mend the request.
+    """
+
+    code: str
+    detail: str
+    retryable: bool = False
+    page: int | None = None
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @classmethod
+    def of(cls, error: OcrApiError, *, page: int | None = None) -> Problem:
+        """Gives the problem that an error of ours describes."""
+        return cls(error.code, error.detail, error.retryable, page, error.facts)
+
+    def to_error(self) -> OcrApiError:
+        """Gives an error of the class with this code."""
+        return error_class(self.code)(self.detail, **self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What the caller chose.
+
+    Attributes:
+        languages: ISO 639 codes, most important first; empty = found on the page.
+        dpi: Resolution at which a PDF page is rendered (72..600); None = chosen by the service.
+        metadata: Echoed in the job.
+    """
+
+    languages: tuple[str, ...] = ()
+    dpi: int | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One submission and how far it has come.
+
+    Times are seconds since the epoch (UTC), by the clock of the queue's server once stored.
+
+    Attributes:
+        id: Unguessable, URL-safe.
+        model: The model that reads it, or `auto`, where each page's model is chosen by its traits.
+        requested_model: What the caller asked for, or the default at that moment.
+        model_is_default: The caller named no model.
+        filename: As given, cleaned for display; never used as a path.
+        media_type: Decided by the first bytes.
+        size_bytes: Size of the upload.
+        upload_key: Where the upload lies in the object store.
+        owner: API key's id; empty = anonymous.
+        pages_total: None until the document has been opened.
+        pages_done: Pages read.
+        pages_failed: Pages given up.
+        attempts: Claims of its pages that counted so far.
+        expires_at: When the job and its files are removed; None until it has ended.
+    """
+
+    id: str
+    model: str
+    requested_model: str
+    media_type: MediaType
+    size_bytes: int
+    upload_key: str
+    filename: str | None = None
+    model_is_default: bool = False
+    options: JobOptions = field(default_factory=JobOptions)
+    owner: str = ""
+    status: JobStatus = JobStatus.PENDING
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    started_at: float | None = None
+    finished_at: float | None = None
+    expires_at: float | None = None
+    pages_total: int | None = None
+    pages_done: int = 0
+    pages_failed: int = 0
+    attempts: int = 0
+    problem: Problem | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """No transition leads on from here."""
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class PageRecord:
+    """Where one page of a job stands.
+
+    Attributes:
+        number: From 1.
+        model: The model that reads (or read) it; `auto` until it was routed.
+        attempt: The fence: grows with every claim.
+        charged: Claims that count against the limit of attempts.
+        result_key: Where the committed result lies in the object store; None until it is done.
+        problem: Why it failed, or what went wrong at the last attempt.
+    """
+
+    number: int
+    status: PageStatus
+    model: str
+    attempt: int = 0
+    charged: int = 0
+    result_key: str | None = None
+    problem: Problem | None = None

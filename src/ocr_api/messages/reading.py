@@ -1,0 +1,59 @@
+"""What a model child is asked and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ocr_api.messages.image import ImageHeader
+from ocr_api.pages import PageText, PageTraits
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """Load a model; the first message to a model child.
+
+    Attributes:
+        engine: `"module:Class"` of the engine.
+        settings: What the catalog entry says to its constructor.
+    """
+
+    engine: str
+    settings: Mapping[str, object] = field(default_factory=dict[str, object])
+    kind: Literal["load_model"] = "load_model"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPages:
+    """Read pages; one descriptor a page travels beside it, in the same order.
+
+    Attributes:
+        images: What the pixels are, as decoded (not yet upright).
+        traits: What the inspector saw of each; the child straightens the page by it.
+        languages: ISO 639 codes that the caller asked for.
+        engine_options: Of one engine alone.
+    """
+
+    images: tuple[ImageHeader, ...]
+    traits: tuple[PageTraits, ...]
+    languages: tuple[str, ...] = ()
+    engine_options: Mapping[str, object] = field(default_factory=dict[str, object])
+    kind: Literal["read_pages"] = "read_pages"
+
+
+@dataclass(frozen=True, slots=True)
+class TextRead:
+    """Text read on the page of this index since the last such message."""
+
+    index: int
+    text: str
+    kind: Literal["text_read"] = "text_read"
+
+
+@dataclass(frozen=True, slots=True)
+class PagesRead:
+    """The end of a request: one text a page, in order."""
+
+    texts: tuple[PageText, ...]
+    kind: Literal["pages_read"] = "pages_read"

@@ -1,0 +1,48 @@
+"""Log lines: for people on a terminal, as JSON elsewhere; always to standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal, cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+
+def configure_logging(
+    level: Literal["debug", "info", "warning", "error"],
+    form: Literal["auto", "console", "json"],
+) -> None:
+    """Sets up logging for this process; called once, by a composition root.
+
+    Args:
+        level: Least severe lines that are written.
+        form: `console` for people, `json` for machines, `auto` = whether standard error is a
+            terminal.
+    """
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    is_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
+    last: Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if is_json
+        else structlog.dev.ConsoleRenderer(pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(stream=sys.stderr, level=max(threshold, logging.WARNING), force=True)
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """Gives the logger of one part; its lines carry the part's name."""
+    return cast("FilteringBoundLogger", structlog.get_logger(part=name))

@@ -1,0 +1,205 @@
+"""Every environment variable of the service, in one place.
+
+Only composition roots (cli, api/app, worker/main) read settings; everything else takes plain
+values. `docs/configuration.md` is held against this model by a test.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ocr_api.errors import SettingsError
+
+OWN_PREFIX = "OCR_API_"
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """The configuration of one process, read from the environment (names in upper case)."""
+
+    model_config = SettingsConfigDict(env_prefix="", case_sensitive=False, extra="ignore")
+
+    # Store
+    redis_url: str | None = Field(None, description="URL of an external Redis or Valkey server.")
+    redis_host: str | None = Field(
+        None, description="Host of an external Redis or Valkey; neither set = the embedded server."
+    )
+    redis_port: int = Field(6379, ge=1, le=65535, description="Port beside `REDIS_HOST`.")
+    data_dir: Path = Field(
+        Path("data"), description="Folder of the embedded server's data and of what follows."
+    )
+    uploads_dir: Path | None = Field(
+        None, description="Folder of uploads and results; default `DATA_DIR/uploads`."
+    )
+    models_dir: Path | None = Field(
+        None, description="Folder of model weights; default `DATA_DIR/models`."
+    )
+
+    # HTTP
+    api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    api_port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
+    allow_anonymous: bool = Field(
+        default=False,
+        description="Whether an address other than loopback may be served without API keys.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Host names, beside localhost and IP addresses, that requests may be made to.",
+    )
+
+    # Limits of intake
+    max_upload_bytes: int = Field(100 * MIB, ge=1024, description="Largest upload, in bytes.")
+    max_inline_bytes: int = Field(
+        10 * MIB, ge=1024, description="Largest file inside a JSON body (`base64`), in bytes."
+    )
+    max_pixels: int = Field(
+        100_000_000, ge=10_000, description="Largest page, in pixels (width times height)."
+    )
+    max_pages: int = Field(1, ge=1, le=1, description="Most pages of a document.")
+    max_metadata_bytes: int = Field(
+        4096, ge=0, le=65536, description="Largest `metadata` of a job, in bytes of JSON."
+    )
+
+    # The document child's sandbox
+    document_timeout: float = Field(
+        30.0, gt=0, le=3600, description="Seconds in which a page must be decoded."
+    )
+    document_memory_mib: int = Field(
+        2048, ge=256, description="Address space that decoding may take, in MiB."
+    )
+    document_cpu_seconds: int = Field(
+        30, ge=1, description="CPU seconds that decoding one page may take."
+    )
+
+    # Models
+    default_model: str = Field("qari", description="Model of jobs that name none.")
+    fallback_model: str = Field(
+        "auto", description="Serves where the default model cannot run; empty = never."
+    )
+    catalog_file: Path | None = Field(
+        None, description="TOML file whose models are added to, or override, the built-in ones."
+    )
+    tessdata_prefix: Path | None = Field(
+        None, description="Folder with further `.traineddata` files for Tesseract."
+    )
+
+    # Work
+    worker_processes: int = Field(
+        0, ge=0, le=256, description="Pages read at the same time; 0 = one a processor core."
+    )
+    job_timeout: float = Field(
+        300.0, gt=0, le=86400, description="Seconds of processing that a page may take."
+    )
+    max_attempts: int = Field(
+        3, ge=1, le=100, description="Attempts at a page before it fails for good."
+    )
+    lease_seconds: float = Field(
+        30.0, ge=1, le=3600, description="Seconds until a silent worker's pages are taken back."
+    )
+    drain_seconds: float = Field(
+        10.0, ge=0, le=3600, description="Seconds that a stopping worker lets its pages end."
+    )
+    job_result_ttl: int = Field(
+        86400, ge=1, description="Seconds from a job's end until it and its files are removed."
+    )
+    child_start_timeout: float = Field(
+        60.0, gt=0, le=3600, description="Seconds in which a child process must be up."
+    )
+    model_load_timeout: float = Field(
+        300.0, gt=0, le=86400, description="Seconds in which a model must be loaded."
+    )
+
+    # Waiting
+    max_wait_seconds: float = Field(
+        60.0, ge=0, le=3600, description="Longest `?wait=` of a request, in seconds."
+    )
+
+    # Telling
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log lines that are written."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="`console` for people, `json` for machines; `auto` asks the terminal."
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def is_store_embedded(self) -> bool:
+        """No external server is configured."""
+        return self.redis_url is None and self.redis_host is None
+
+    @property
+    def blobs_dir(self) -> Path:
+        """Folder of uploads and results."""
+        return self.uploads_dir or self.data_dir / "uploads"
+
+    @property
+    def weights_dir(self) -> Path:
+        """Folder of model weights."""
+        return self.models_dir or self.data_dir / "models"
+
+    @property
+    def redis_address(self) -> str:
+        """URL of the external server.
+
+        Raises:
+            SettingsError: None is configured.
+        """
+        if self.redis_url is not None:
+            return self.redis_url
+        if self.redis_host is None:
+            msg = "Set REDIS_HOST or REDIS_URL, or use `ocr-api serve`, which brings its own."
+            raise SettingsError(msg)
+        return f"redis://{self.redis_host}:{self.redis_port}/0"
+
+    @property
+    def reader_count(self) -> int:
+        """Pages read at the same time."""
+        return self.worker_processes or os.cpu_count() or 1
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Reads the environment; keyword arguments (not None) win over it.
+
+    Every variable may also be written with the prefix `OCR_API_`, where a misspelt name is found.
+
+    Raises:
+        SettingsError: A value is out of range, or a name with the prefix is unknown.
+    """
+    chosen = _prefixed(os.environ)
+    chosen |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**chosen)  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        msg = f"{name}: {first['msg']} (got {first['input']!r}). See docs/configuration.md."
+        raise SettingsError(msg) from exc
+
+
+def _prefixed(environment: Mapping[str, str]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for variable, value in environment.items():
+        if not variable.upper().startswith(OWN_PREFIX):
+            continue
+        name = variable[len(OWN_PREFIX) :].lower()
+        if name not in Settings.model_fields:
+            near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+            hint = f" Did you mean {OWN_PREFIX}{near[0].upper()}?" if near else ""
+            msg = f"{variable} is no setting of this service.{hint} See docs/configuration.md."
+            raise SettingsError(msg)
+        found[name] = value
+    return found

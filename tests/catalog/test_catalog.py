@@ -1,0 +1,70 @@
+"""The catalog is data: the built-in entries and the operator's own."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from ocr_api.catalog import AUTO, Host, load_catalog
+from ocr_api.errors import SettingsError
+
+FULL = Host(has_gpu=True, has_package=lambda _: True)
+NO_PACKAGES = Host(has_gpu=True, has_package=lambda _: False)
+
+
+def test_every_engine_that_is_named_exists() -> None:
+    for spec in load_catalog().models.values():
+        if spec.engine:
+            module, _, name = spec.engine.partition(":")
+            assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_three_models_are_listed_and_the_test_engine_is_not() -> None:
+    known = load_catalog().known_ids
+    assert {"auto", "qari", "got", "deepseek", "tesseract", "rapidocr"} == set(known)
+
+
+def test_every_route_names_models_that_exist() -> None:
+    catalog = load_catalog()
+    assert set(catalog.routed_models) <= set(catalog.models)
+
+
+def test_missing_package_is_named() -> None:
+    found = load_catalog().availability("tesseract", NO_PACKAGES)
+    assert not found.is_available
+    assert "tesserocr" in found.reason
+
+
+def test_auto_runs_where_one_of_its_models_does() -> None:
+    assert load_catalog().availability(AUTO, FULL).is_available
+    assert not load_catalog().availability(AUTO, NO_PACKAGES).is_available
+
+
+def test_operator_adds_and_overrides_entries(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        "[models.tesseract]\nmemory_mib = 1\n"
+        '[models.slow]\nname = "Slow"\nbest_for = "tests"\n'
+        'engine = "ocr_api.engines.scripted:ScriptedEngine"\nsettings = { delay_s = 1.0 }\n'
+    )
+    catalog = load_catalog(own)
+    assert catalog.model("tesseract").memory_mib == 1
+    assert catalog.model("tesseract").name == "Tesseract 5"
+    assert catalog.model("slow").settings == {"delay_s": 1.0}
+
+
+@pytest.mark.parametrize(
+    "text", ["not toml", '[models.x]\nname = "no engine"\n', "models = 3", "[models]\nx = 1"]
+)
+def test_broken_operator_file_is_a_clear_error(tmp_path: Path, text: str) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(text)
+    with pytest.raises(SettingsError, match=r"own\.toml"):
+        load_catalog(own)
+
+
+def test_missing_operator_file_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none\.toml"):
+        load_catalog(tmp_path / "none.toml")
