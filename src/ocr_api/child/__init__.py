@@ -1,0 +1,1 @@
+"""What runs inside children: started by name as fresh interpreters, imported by nobody else."""
