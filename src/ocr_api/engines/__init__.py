@@ -1,0 +1,1 @@
+"""Engines: page images in, page text out. Imported inside children only."""

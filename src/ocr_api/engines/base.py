@@ -1,0 +1,87 @@
+"""The protocols that engines and inspectors fulfil, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ocr_api.pages import PageImage, PageText, PageTraits
+
+GreyOrRgb = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the caller and the inspector say of the pages of one batch.
+
+    Attributes:
+        languages: ISO 639 codes that the caller asked for; empty = the engine decides.
+        traits: One entry a page, as the inspector saw it; the pixels are already upright.
+        extra: Options of one engine alone.
+    """
+
+    languages: tuple[str, ...] = ()
+    traits: tuple[PageTraits, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+class Engine(Protocol):
+    """Reads pages; runs in a child process of its own, so blocking code is fine."""
+
+    def load(self) -> None:
+        """Brings the model into memory; called once, before the first `read`.
+
+        Raises:
+            ModelLoadError: The weights are missing or broken.
+        """
+        ...
+
+    def read(
+        self,
+        pages: Sequence[PageImage],
+        *,
+        options: ReadOptions,
+        on_text: Callable[[int, str], None],
+        should_stop: Callable[[], bool],
+    ) -> Sequence[PageText]:
+        """Reads upright pages; gives one text a page, in the same order.
+
+        Args:
+            pages: At least one; the pixels stay valid during the call only.
+            options: See `ReadOptions`.
+            on_text: Called with the index of a page and the text read on it since the last call.
+            should_stop: Asked between steps; once True, the engine returns soon with what it has.
+
+        Raises:
+            EngineError: A page cannot be read.
+            EngineMemoryError: Out of memory; the process may go on.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees what `load` took; the process ends soon after."""
+        ...
+
+
+class Inspector(Protocol):
+    """Looks at a page before it is read: upright? level? which scripts?"""
+
+    def inspect(self, page: PageImage) -> PageTraits:
+        """Gives the traits of a page as it was decoded (not yet upright)."""
+        ...
+
+
+def as_array(page: PageImage) -> GreyOrRgb:
+    """Gives the pixels without a copy: `(height_px, width_px)` or `(height_px, width_px, 3)` uint8.
+
+    The array is read-only and lives no longer than the page's buffer.
+    """
+    flat = np.frombuffer(page.pixels, dtype=np.uint8)
+    shape = (page.height_px, page.width_px) + ((3,) if page.mode == "RGB" else ())
+    array = flat.reshape(shape)
+    array.flags.writeable = False
+    return array

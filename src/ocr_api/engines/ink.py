@@ -1,0 +1,160 @@
+"""Grey pages made even, sized and measured before anything reads them: pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ocr_api.engines.base import GreyOrRgb, as_array
+from ocr_api.pages import PageImage
+
+Grey = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int32]
+
+MIN_SIDE_PX = 8
+"""Narrower pages hold no legible writing."""
+_MAX_ASPECT = 40.0
+_MANY_PIECES = 15_000
+"""A page of small print has about 10,000 letters; more pieces than this are cleaned of specks."""
+_MOST_PIECES = 60_000
+"""Pieces on a large newspaper page; what has more even when cleaned is noise."""
+_MIN_CONTRAST = 22.0
+"""Grey levels between ink and ground (0..255, ground made even) under which a page is blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class InkStatistics:
+    """What the connected pieces of ink on a page look like.
+
+    Attributes:
+        pieces: Number of pieces that may be letters or words.
+        text_height_px: Height that half of the ink reaches: about the x-height of Latin, the
+            body of an Arabic word, a Han character; 0.0 = no pieces.
+    """
+
+    pieces: int
+    text_height_px: float
+
+
+def grey_of(page: PageImage) -> Grey:
+    """Gives the page as `(height_px, width_px)` uint8, without a copy where it is grey."""
+    return to_grey(as_array(page))
+
+
+def to_grey(array: GreyOrRgb) -> Grey:
+    """Gives luma (ITU-R BT.601) of an RGB array, a grey array as it is."""
+    if array.ndim == 2:
+        return array
+    return np.asarray(cv2.cvtColor(array, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def is_legible_shape(page: PageImage) -> bool:
+    """Tells whether a page of this size can hold writing at all."""
+    short, long = sorted((page.width_px, page.height_px))
+    return short >= MIN_SIDE_PX and long <= short * _MAX_ASPECT
+
+
+def resize(grey: Grey, factor: float) -> Grey:
+    """Gives the page `factor` times as large, each side at least 1 px."""
+    if factor == 1.0:
+        return grey
+    height, width = grey.shape[:2]
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    method = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(grey, size, interpolation=method), dtype=np.uint8)
+
+
+def shrink_factor(grey: Grey, *, max_side_px: int, max_pixels: int) -> float:
+    """Gives the factor (at most 1.0) that brings a page within these bounds."""
+    height, width = grey.shape[:2]
+    by_area = (max_pixels / (width * height)) ** 0.5
+    return float(min(1.0, max_side_px / max(width, height), by_area))
+
+
+def even_out(grey: Grey) -> Grey:
+    """Gives the page on an even, white ground: shadows, gradients and tinted paper are divided out.
+
+    The ground is estimated as the brightest level near each pixel (dilation and median at a
+    quarter of the size), which follows shadows but not letters.
+    """
+    height, width = grey.shape[:2]
+    if min(height, width) < 4 * MIN_SIDE_PX:
+        return grey
+    small = cv2.resize(grey, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
+    ground = cv2.medianBlur(cv2.dilate(small, np.ones((9, 9), dtype=np.uint8)), 21)
+    full = cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.divide(grey, full, scale=255), dtype=np.uint8)
+
+
+def ink_mask(even: Grey) -> Mask:
+    """Gives 255 where there is ink and 0 elsewhere (Otsu); all 0 where the contrast is too low."""
+    calm = cv2.GaussianBlur(even, (3, 3), 0)
+    level, mask = cv2.threshold(calm, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    dark, light = calm[calm <= level], calm[calm > level]
+    if not dark.size or not light.size or light.mean() - dark.mean() < _MIN_CONTRAST:
+        return np.zeros_like(even)
+    return np.asarray(mask, dtype=np.uint8)
+
+
+def measure_ink(mask: Mask) -> InkStatistics:
+    """Measures the pieces of ink that may be letters or words."""
+    _, pieces, kept = _letter_pieces(mask)
+    letters = pieces[kept]
+    if not len(letters):
+        return InkStatistics(0, 0.0)
+    heights = np.asarray(letters[:, 3], dtype=np.float64)
+    order = np.argsort(heights, kind="stable")
+    share = np.cumsum(np.asarray(letters[order, 4], dtype=np.float64))
+    middle = int(np.count_nonzero(share < share[-1] / 2))
+    return InkStatistics(len(letters), heights[order].tolist()[middle])
+
+
+def without_specks(even: Grey) -> tuple[Grey, InkStatistics]:
+    """Gives the page and its ink, freed of specks (median) where pieces are too many."""
+    stats = measure_ink(ink_mask(even))
+    for size in (3, 5):
+        if stats.pieces <= _MANY_PIECES:
+            break
+        even = np.asarray(cv2.medianBlur(even, size), dtype=np.uint8)
+        stats = measure_ink(ink_mask(even))
+    return even, stats
+
+
+def may_be_writing(stats: InkStatistics) -> bool:
+    """Tells whether so many pieces can be letters: none is blank, too many is noise."""
+    return 0 < stats.pieces <= _MOST_PIECES
+
+
+def middle_rows(grey: Grey, stats: InkStatistics, most_pieces: int) -> Grey:
+    """Gives the rows in the middle of the page that hold about this many pieces of ink."""
+    height = grey.shape[0]
+    kept = min(1.0, most_pieces / max(1, stats.pieces))
+    rows = max(round(height * kept), min(height, round(12 * stats.text_height_px)))
+    top = (height - rows) // 2
+    return grey[top : top + rows]
+
+
+def letter_mask(mask: Mask) -> Mask:
+    """Gives the mask without the pieces that cannot be letters or words."""
+    labels, _, kept = _letter_pieces(mask)
+    return (kept[labels] * 255).astype(np.uint8)
+
+
+def _letter_pieces(mask: Mask) -> tuple[Labels, Labels, npt.NDArray[np.bool_]]:
+    """Gives labels, statistics and whether a piece may be letters (label 0, the ground, is not).
+
+    Specks under 3 px, rules, frames and pictures are left out by their size.
+    """
+    height, width = mask.shape[:2]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    pieces = np.asarray(stats, dtype=np.int32)
+    tall, wide, area = (pieces[:, column] for column in (3, 2, 4))
+    line_like = (tall * 12 < wide) | (wide * 12 < tall)
+    fits = (tall < max(0.3 * height, 60)) & (wide < 0.7 * width + 60)
+    kept = np.asarray((tall >= 3) & (area >= 6) & fits & ~line_like)
+    kept[0] = False
+    return np.asarray(labels, dtype=np.int32), pieces, kept

@@ -1,0 +1,139 @@
+"""The inspector sees how a page lies and what is written on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from tests.engines.pages import (
+    Pixels,
+    blank,
+    eval_page,
+    noise,
+    page_of,
+    photographed,
+    scaled,
+    turned,
+    written,
+)
+
+from ocr_api.engines.inspector import PageInspector
+from ocr_api.engines.probe import Evidence, scripts_on_page
+from ocr_api.pages import PageTraits, Script
+
+
+@pytest.fixture(scope="module")
+def inspector() -> Iterator[PageInspector]:
+    made = PageInspector()
+    yield made
+    made.close()
+    made.close()  # twice is fine
+
+
+def inspect(inspector: PageInspector, pixels: Pixels) -> PageTraits:
+    return inspector.inspect(page_of(pixels))
+
+
+@pytest.mark.parametrize("number", ["01", "03", "07"])
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_quarter_turns_are_found(inspector: PageInspector, number: str, turn: int) -> None:
+    lying = np.rot90(eval_page(number).pixels(), k=turn // 90)
+
+    traits = inspect(inspector, lying)
+
+    assert traits.rotation_deg == turn
+    assert traits.rotation_confidence is not None
+    assert traits.rotation_confidence > 0.5
+
+
+@pytest.mark.parametrize("number", ["01", "03", "05"])
+@pytest.mark.parametrize("tilt_deg", [-8.0, -2.5, 0.6, 4.0, 8.0])
+def test_skew_is_found(inspector: PageInspector, number: str, tilt_deg: float) -> None:
+    traits = inspect(inspector, turned(eval_page(number).pixels(), tilt_deg))
+
+    assert traits.skew_deg == pytest.approx(-tilt_deg, abs=0.3)
+    assert traits.rotation_deg == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "scripts"),
+    [
+        ("01", (Script.LATIN,)),
+        ("02", (Script.LATIN,)),
+        ("03", (Script.HAN,)),
+        ("06", (Script.ARABIC,)),
+        ("11", (Script.ARABIC,)),
+        ("09", (Script.ARABIC, Script.LATIN)),
+        ("10", (Script.ARABIC, Script.LATIN)),
+    ],
+)
+@pytest.mark.parametrize("worn", [False, True])
+def test_scripts_are_found(
+    inspector: PageInspector, number: str, scripts: tuple[Script, ...], *, worn: bool
+) -> None:
+    pixels = eval_page(number).pixels()
+
+    assert inspect(inspector, photographed(pixels) if worn else pixels).scripts == scripts
+
+
+def test_small_print_turned_over_is_found(inspector: PageInspector) -> None:
+    small = scaled(eval_page("01").pixels(), 0.36)
+
+    traits = inspect(inspector, np.rot90(small, k=3))
+
+    assert (traits.rotation_deg, traits.scripts) == (270, (Script.LATIN,))
+
+
+@pytest.mark.parametrize("level", [255, 128, 0])
+def test_even_page_is_blank(inspector: PageInspector, level: int) -> None:
+    assert inspect(inspector, blank(level=level)).is_blank
+
+
+def test_grainy_shaded_paper_is_blank(inspector: PageInspector) -> None:
+    shade = np.linspace(120, 240, 900)[None] + np.zeros((700, 1))
+    paper = np.random.default_rng(3).normal(shade, 6).clip(0, 255).astype(np.uint8)
+
+    assert inspect(inspector, paper).is_blank
+
+
+@pytest.mark.parametrize("row", ["A", "Hello", "7"])
+def test_page_with_one_word_is_not_blank_and_stays_upright(
+    inspector: PageInspector, row: str
+) -> None:
+    traits = inspect(inspector, written(row))
+
+    assert not traits.is_blank
+    assert (traits.rotation_deg, traits.skew_deg) == (0, 0.0)
+
+
+def test_sparse_page_is_read_to_find_how_it_lies(inspector: PageInspector) -> None:
+    lying = np.rot90(written("Invoice number 4711", "Hello wonderful world"), k=2)
+
+    assert inspect(inspector, lying).rotation_deg == 180
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (10_000, 1), (9, 3000), (600, 600)])
+def test_hostile_shapes_and_noise_do_no_harm(
+    inspector: PageInspector, shape: tuple[int, int]
+) -> None:
+    assert inspect(inspector, noise(*shape)).rotation_deg in {0, 90, 180, 270}
+
+
+@pytest.mark.parametrize(
+    ("named", "evidence", "scripts"),
+    [
+        (Script.ARABIC, Evidence(latin_words=1, latin_letters=9), (Script.ARABIC,)),
+        (Script.ARABIC, Evidence(latin_words=3, latin_letters=12), (Script.ARABIC, Script.LATIN)),
+        (Script.LATIN, Evidence(arabic_words=2, arabic_letters=9), (Script.LATIN,)),
+        (Script.LATIN, Evidence(arabic_words=3, arabic_letters=15), (Script.LATIN, Script.ARABIC)),
+        (Script.CYRILLIC, Evidence(latin_words=30, latin_letters=200), (Script.LATIN,)),
+        (Script.HAN, Evidence(latin_words=3, latin_letters=15), (Script.HAN, Script.LATIN)),
+        (Script.HAN, Evidence(), (Script.HAN,)),
+        (None, Evidence(), ()),
+    ],
+)
+def test_evidence_decides_on_a_second_script(
+    named: Script | None, evidence: Evidence, scripts: tuple[Script, ...]
+) -> None:
+    assert scripts_on_page(named, evidence, pieces=500) == scripts

@@ -1,0 +1,148 @@
+"""The evaluation pages are read well, from decoded pixels to text."""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+from tests.engines.pages import Pixels, eval_page, page_of, photographed, scaled
+
+from ocr_api.catalog.routing import RouteRule, route
+from ocr_api.engines.base import Engine, ReadOptions
+from ocr_api.engines.inspector import PageInspector
+from ocr_api.engines.rapidocr import RapidOcrEngine
+from ocr_api.engines.straighten import straighten
+from ocr_api.engines.tesseract import TesseractEngine
+from ocr_api.pages import Direction, PageText
+
+pytestmark = pytest.mark.reading
+
+# Highest character error rates: `std` for Latin and Chinese, `ar-bare` for Arabic. Pages 08 (full
+# tashkeel) and 11 (Arabic-Indic digits) are not claimed.
+HIGHEST = {
+    "01": 0.01,
+    "02": 0.01,
+    "03": 0.01,
+    "04": 0.035,
+    "05": 0.01,
+    "06": 0.03,
+    "07": 0.02,
+    "09": 0.08,
+    "10": 0.06,
+    "12": 0.06,
+    "13": 0.015,
+    "14": 0.02,
+    "15": 0.035,
+    "16": 0.01,
+}
+BIDI_CONTROLS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def load_scoring() -> Any:
+    path = Path(__file__).parents[2] / "eval" / "scoring.py"
+    spec = importlib.util.spec_from_file_location("scoring", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Reader:
+    """The steps of the service, bare: inspect, route, straighten, read."""
+
+    def __init__(self) -> None:
+        catalog = resources.files("ocr_api.catalog").joinpath("catalog.toml").read_text("utf-8")
+        rows = tomllib.loads(catalog)["routes"]
+        self._rules = TypeAdapter(tuple[RouteRule, ...]).validate_python(rows)
+        self._inspector = PageInspector()
+        self._engines: Mapping[str, Engine] = {
+            "tesseract": TesseractEngine({}),
+            "rapidocr": RapidOcrEngine({}),
+        }
+        for engine in self._engines.values():
+            engine.load()
+
+    def read(self, pixels: Pixels) -> PageText:
+        """Reads one page."""
+        page = page_of(pixels)
+        traits = self._inspector.inspect(page)
+        choice = route(traits, self._rules, self._engines.__contains__)
+        (text,) = self._engines[choice.model].read(
+            [straighten(page, traits)],
+            options=ReadOptions(traits=(traits,)),
+            on_text=lambda _index, _text: None,
+            should_stop=lambda: False,
+        )
+        return text
+
+    def close(self) -> None:
+        """Frees all models."""
+        self._inspector.close()
+        for engine in self._engines.values():
+            engine.close()
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    made = Reader()
+    yield made
+    made.close()
+
+
+def error_rate(number: str, text: PageText) -> float:
+    page = eval_page(number)
+    rules = "ar-bare" if page.is_arabic else "std"
+    return float(load_scoring().character_error_rate(page.text, text.text, rules))
+
+
+@pytest.mark.parametrize("number", sorted(HIGHEST))
+def test_page_is_read_well(reader: Reader, number: str) -> None:
+    assert error_rate(number, reader.read(eval_page(number).pixels())) <= HIGHEST[number]
+
+
+@pytest.mark.parametrize("number", ["01", "02", "05", "12"])
+def test_photographed_page_is_read_well(reader: Reader, number: str) -> None:
+    text = reader.read(photographed(eval_page(number).pixels()))
+
+    assert error_rate(number, text) <= 0.06
+
+
+@pytest.mark.parametrize(("number", "factor"), [("02", 0.4), ("05", 0.4), ("03", 0.4), ("07", 3.0)])
+def test_resolution_matters_little(reader: Reader, number: str, factor: float) -> None:
+    assert error_rate(number, reader.read(scaled(eval_page(number).pixels(), factor))) <= 0.03
+
+
+def test_arabic_text_is_logical_and_plain(reader: Reader) -> None:
+    text = reader.read(eval_page("05").pixels())
+
+    assert text.text.startswith("كان يا ما كان في قديم الزمان تاجر")
+    assert all(line.direction is Direction.RTL for line in text.lines)
+    assert not BIDI_CONTROLS & set(text.text)
+    assert not any(
+        "\ufb50" <= char <= "\ufdff" or "\ufe70" <= char <= "\ufefc" for char in text.text
+    )
+    assert unicodedata.is_normalized("NFC", text.text)
+    assert "\u060c" in text.text
+    first = text.lines[0].words
+    assert first[0].box.left > first[-1].box.left
+
+
+def test_arabic_indic_digits_stay_arabic_indic(reader: Reader) -> None:
+    text = reader.read(eval_page("11").pixels()).text
+
+    assert any("\u0660" <= char <= "\u0669" for char in text)
+
+
+def test_latin_names_in_arabic_text_read_left_to_right(reader: Reader) -> None:
+    text = reader.read(eval_page("10").pixels()).text
+
+    assert "OCR API" in text
+    assert "info@example.com" in text
