@@ -1,0 +1,43 @@
+"""Jobs and queue in Valkey or Redis, uploads and results in an object store."""
+
+from ocr_api.store.announcements import Announcements, Watch
+from ocr_api.store.blobs import Blobs, open_blobs
+from ocr_api.store.connection import connect, connect_listener
+from ocr_api.store.embedded import EmbeddedServer
+from ocr_api.store.job_store import JobStore
+from ocr_api.store.limits import (
+    CurrentModel,
+    FailOutcome,
+    JobList,
+    ModelReport,
+    StoreLimits,
+    WorkerReport,
+)
+from ocr_api.store.local_files import BlobInfo
+from ocr_api.store.names import result_key, upload_key
+from ocr_api.store.records import decode_result, encode_result
+from ocr_api.store.sweeper import Sweeper, SweepLimits
+
+__all__ = [
+    "Announcements",
+    "BlobInfo",
+    "Blobs",
+    "CurrentModel",
+    "EmbeddedServer",
+    "FailOutcome",
+    "JobList",
+    "JobStore",
+    "ModelReport",
+    "StoreLimits",
+    "SweepLimits",
+    "Sweeper",
+    "Watch",
+    "WorkerReport",
+    "connect",
+    "connect_listener",
+    "decode_result",
+    "encode_result",
+    "open_blobs",
+    "result_key",
+    "upload_key",
+]

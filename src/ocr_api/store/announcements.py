@@ -1,0 +1,132 @@
+"""News from the queue: a job changed, a page became ready."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+import anyio
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from ocr_api.store import keys
+from ocr_api.store.commands import Message, Subscription, subscription
+
+_IDLE_S = 15.0
+"""After so long without news the connection is tried; one more such time without an answer and
+it is given up."""
+
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 2.0
+_ANY_PAGE = ""
+
+
+class Watch:
+    """A place where news is left; news that comes between two waits is not lost."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def notify(self) -> None:
+        """Wakes the waiter, or the next one."""
+        self._event.set()
+
+    async def changed(self, timeout_s: float) -> bool:
+        """Waits for news; False = the time is over without any.
+
+        News may be false (after a reconnection everything may have changed): read again.
+        """
+        with anyio.move_on_after(timeout_s):
+            await self._event.wait()
+        had_news = self._event.is_set()
+        if had_news:
+            self._event = anyio.Event()
+        return had_news
+
+
+class Announcements:
+    """One subscription for a process, which comes back by itself when the server does.
+
+    Args:
+        listener: A client whose reads may block for ever (`connect_listener`); its owner closes
+            it after `run` has ended.
+    """
+
+    def __init__(self, listener: Redis) -> None:
+        self._listener = listener
+        self._watches: dict[str, set[Watch]] = {}
+        self._is_up = False
+
+    @contextmanager
+    def watching(self, job_id: str) -> Generator[Watch]:
+        """Watches a job. Read the job *inside*, then wait: so no change falls between."""
+        with self._registered(f"{keys.JOB_NEWS}:{job_id}") as watch:
+            yield watch
+
+    @contextmanager
+    def watching_work(self) -> Generator[Watch]:
+        """Watches for pages that become ready, in any lane. Try to claim *inside*, then wait."""
+        with self._registered(f"{keys.PAGE_NEWS}:{_ANY_PAGE}") as watch:
+            yield watch
+
+    async def run(self) -> None:
+        """Listens until cancelled, through every outage of the server."""
+        wait_s = _FIRST_WAIT_S
+        while True:
+            self._is_up = False
+            with suppress(RedisError, OSError):
+                await self._listen()
+            wait_s = _FIRST_WAIT_S if self._is_up else min(2 * wait_s, _LONGEST_WAIT_S)
+            await anyio.sleep(wait_s)
+
+    async def _listen(self) -> None:
+        """Passes news on until the connection breaks."""
+        news = subscription(self._listener)
+        try:
+            await news.subscribe(keys.JOB_NEWS, keys.PAGE_NEWS)
+            await self._pass_on(news)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await news.aclose()
+
+    async def _pass_on(self, news: Subscription) -> None:
+        is_doubtful = False
+        while True:
+            message = await news.get_message(timeout=_IDLE_S)
+            if message is not None:
+                is_doubtful = False
+                self._take(message)
+            elif is_doubtful:
+                return
+            else:
+                is_doubtful = True
+                await news.ping()
+
+    def _take(self, message: Message) -> None:
+        if message["type"] == "subscribe":
+            self._is_up = True
+            self._notify_all()
+            return
+        if message["type"] != "message":
+            return
+        channel = (message["channel"] or b"").decode()
+        subject = message["data"].decode() if channel == keys.JOB_NEWS else _ANY_PAGE
+        for watch in self._watches.get(f"{channel}:{subject}", ()):
+            watch.notify()
+
+    def _notify_all(self) -> None:
+        """Wakes everybody: what happened while nobody listened is unknown."""
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.notify()
+
+    @contextmanager
+    def _registered(self, subject: str) -> Generator[Watch]:
+        watch = Watch()
+        self._watches.setdefault(subject, set()).add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches[subject].discard(watch)
+            if not self._watches[subject]:
+                del self._watches[subject]

@@ -1,0 +1,160 @@
+"""Jobs in the queue: created, looked at, listed, forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import cast
+
+from redis.asyncio import Redis
+
+from ocr_api.errors import InvalidOptionError, UnknownJobError
+from ocr_api.jobs import ENDED, Job, JobStatus, PageRecord
+from ocr_api.store import keys
+from ocr_api.store.commands import batch, commands
+from ocr_api.store.failures import redis_failures
+from ocr_api.store.limits import JobList
+from ocr_api.store.records import decode_fields, decode_job, decode_page, encode_job
+from ocr_api.store.scripts import Script, Scripts
+
+_LOOKED_AT_ONCE = 200
+"""Jobs that one script call filters: bounds how long it keeps the server."""
+
+
+class Jobs:
+    """The part of the store about whole jobs."""
+
+    def __init__(self, redis: Redis, scripts: Scripts) -> None:
+        self._redis = redis
+        self._commands = commands(redis)
+        self._scripts = scripts
+
+    async def create(self, job: Job) -> Job:
+        """Stores a job and queues its first page, in the lane of `job.model`; gives it as stored.
+
+        Idempotent: where a job with this id exists, that one is given and nothing changes.
+        Ends the note of its upload (`note_upload`).
+        """
+        fields = chain.from_iterable(encode_job(job).items())
+        reply = await self._scripts.call(Script.CREATE, job.id, job.model, *fields)
+        return decode_job(decode_fields(reply))
+
+    async def get(self, job_id: str) -> Job:
+        """Gives a job.
+
+        Raises:
+            UnknownJobError: There is none with this id (any more).
+        """
+        with redis_failures():
+            reply = await self._commands.hgetall(keys.job_key(job_id))
+        if not reply:
+            raise UnknownJobError("There is no job with this id; ended jobs are removed in time.")
+        return decode_job(decode_fields(reply))
+
+    async def page(self, job_id: str, number: int) -> PageRecord | None:
+        """Gives one page task (from 1); None where there is no such page or job."""
+        with redis_failures():
+            reply = await self._commands.hgetall(keys.page_key(job_id, number))
+        return decode_page(number, decode_fields(reply)) if reply else None
+
+    async def pages(self, job_id: str) -> list[PageRecord]:
+        """Gives all page tasks of a job in order; none for an unknown job."""
+        with redis_failures():
+            tasks = await self._commands.hget(keys.job_key(job_id), "tasks")
+            numbers = range(1, int(tasks or 0) + 1)
+            pipeline = batch(self._redis)
+            for number in numbers:
+                pipeline.hgetall(keys.page_key(job_id, number))
+            replies = await pipeline.execute()
+        found = zip(numbers, replies, strict=True)
+        return [decode_page(number, decode_fields(reply)) for number, reply in found if reply]
+
+    async def list_jobs(
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        status: JobStatus | None = None,
+        model: str | None = None,
+    ) -> JobList:
+        """Gives up to `limit` (at least 1) jobs, newest first.
+
+        Following `next_cursor` shows every job that existed at the first call once, however many
+        are created meanwhile.
+
+        Raises:
+            InvalidOptionError: The cursor is not one that was given out.
+        """
+        highest = _parse_cursor(cursor)
+        found: list[Job] = []
+        while True:
+            reply = await self._scripts.call(
+                Script.LIST, highest, limit - len(found), _LOOKED_AT_ONCE, status or "", model or ""
+            )
+            next_rank, *jobs = cast("list[bytes]", reply)
+            found += [decode_job(decode_fields(job)) for job in jobs]
+            if not next_rank or len(found) >= limit:
+                return JobList(tuple(found), next_rank.decode() or None)
+            highest = f"({next_rank.decode()}"
+
+    async def expired(self, limit: int) -> list[Job]:
+        """Gives up to `limit` ended jobs whose time to be kept is over, the oldest first."""
+        reply = cast("list[object]", await self._scripts.call(Script.EXPIRED, limit))
+        return [decode_job(decode_fields(job)) for job in reply]
+
+    async def remove(self, job_id: str) -> bool:
+        """Forgets an ended job and its pages; False where it has not ended or is unknown.
+
+        Remove its blobs first: afterwards nobody knows of them.
+        """
+        return await self._scripts.call(Script.REMOVE, job_id) == 1
+
+    async def untidied(self, limit: int) -> list[str]:
+        """Gives up to `limit` ids of ended jobs whose upload has not been removed yet."""
+        with redis_failures():
+            found = await self._commands.zrange(keys.UNTIDIED, 0, limit - 1)
+        return [job_id.decode() for job_id in found]
+
+    async def mark_tidied(self, job_id: str) -> None:
+        """Notes that the upload and the lost results of an ended job are gone."""
+        with redis_failures():
+            await self._commands.zrem(keys.UNTIDIED, job_id)
+
+    async def note_upload(self, job_id: str, ttl_s: int = 3600) -> None:
+        """Tells the sweeper that an upload for this id is coming in; `create` ends the note.
+
+        Args:
+            job_id: Of the job to be.
+            ttl_s: How long the note holds, at least 1; longer than an upload may take.
+        """
+        with redis_failures():
+            await self._commands.set(keys.intent_key(job_id), b"1", ex=ttl_s)
+
+    async def uploading(self, job_ids: Sequence[str]) -> set[str]:
+        """Gives those of the ids whose upload is noted as coming in."""
+        if not job_ids:
+            return set()
+        with redis_failures():
+            notes = await self._commands.mget([keys.intent_key(found) for found in job_ids])
+        return {job_id for job_id, note in zip(job_ids, notes, strict=True) if note is not None}
+
+    async def have_ended(self, job_ids: Sequence[str]) -> dict[str, bool]:
+        """Tells of each id that belongs to a job whether that job has ended."""
+        pipeline = batch(self._redis)
+        for job_id in job_ids:
+            pipeline.hget(keys.job_key(job_id), "status")
+        with redis_failures():
+            replies = cast("list[bytes | None]", await pipeline.execute())
+        found = zip(job_ids, replies, strict=True)
+        return {job_id: JobStatus(reply.decode()) in ENDED for job_id, reply in found if reply}
+
+
+def _parse_cursor(cursor: str | None) -> str:
+    if cursor is None:
+        return "+inf"
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 20):
+        raise InvalidOptionError(
+            "The cursor is not one that this service gave; leave it out to start from the newest.",
+            option="cursor",
+        )
+    return f"({cursor}"

@@ -1,0 +1,108 @@
+"""Every key and channel of the queue, built here and nowhere else.
+
+All carry the hash tag `{ocr}`, so that one script may touch several of them in a cluster.
+"""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1
+"""Version of the layout below; data of a newer one is refused at start."""
+
+SCHEMA = "{ocr}:schema"
+"""String: the version of the layout that wrote the data."""
+
+SEQUENCE = "{ocr}:sequence"
+"""String: the last rank given to a job; grows for ever, about microseconds since the epoch."""
+
+JOB = "{ocr}:job:"
+"""Prefix + job id. Hash: one job."""
+
+PAGE = "{ocr}:page:"
+"""Prefix + job id + `:` + page number. Hash: one page task."""
+
+JOBS = "{ocr}:jobs"
+"""Sorted set of job ids by rank (order of creation)."""
+
+OWNER_JOBS = "{ocr}:jobs:owner:"
+"""Prefix + owner. Kept free: a sorted set like `JOBS` for each API key."""
+
+READY = "{ocr}:ready:"
+"""Prefix + model lane. Sorted set of page tasks by rank: the lowest is claimed next."""
+
+LANES = "{ocr}:lanes"
+"""Set of the model lanes that ever had a page."""
+
+DELAYED = "{ocr}:delayed"
+"""Sorted set of page tasks that wait for their next attempt, by the time they are due."""
+
+LEASES = "{ocr}:leases"
+"""Sorted set of claimed page tasks by the time their lease expires."""
+
+ENDED = "{ocr}:ended"
+"""Sorted set of ended job ids by the time they are to be removed."""
+
+UNTIDIED = "{ocr}:untidied"
+"""Sorted set of ended job ids whose upload and lost results still lie about, by time of end."""
+
+INTENT = "{ocr}:intent:"
+"""Prefix + job id. Short-lived string: its upload is coming in, the sweeper leaves it alone."""
+
+OUTBOX = "{ocr}:outbox"
+"""Kept free: events of jobs on their way to webhooks."""
+
+WORKER_REPORTS = "{ocr}:workers"
+"""Hash: worker id to its last report (JSON)."""
+
+WORKERS_SEEN = "{ocr}:workers:seen"
+"""Sorted set of worker ids by the time of their last report."""
+
+WORKERS_LIVE = "{ocr}:workers:live"
+"""Sorted set of worker ids by the time until which their report counts."""
+
+CURRENT_MODEL = "{ocr}:model"
+"""Hash: the default model chosen at run time."""
+
+JOB_NEWS = "{ocr}:news:job"
+"""Channel: the id of a job that changed."""
+
+PAGE_NEWS = "{ocr}:news:page"
+"""Channel: the lane in which a page became ready."""
+
+
+def job_key(job_id: str) -> str:
+    """Gives the key of a job's hash."""
+    return JOB + job_id
+
+
+def page_key(job_id: str, number: int) -> str:
+    """Gives the key of a page task's hash; pages count from 1."""
+    return f"{PAGE}{job_id}:{number}"
+
+
+def intent_key(job_id: str) -> str:
+    """Gives the key that announces an upload in progress."""
+    return INTENT + job_id
+
+
+def lua_names() -> dict[str, str]:
+    """Gives the names under which the scripts know keys, prefixes and channels."""
+    return {
+        "schema": SCHEMA,
+        "sequence": SEQUENCE,
+        "job": JOB,
+        "page": PAGE,
+        "jobs": JOBS,
+        "ready": READY,
+        "lanes": LANES,
+        "delayed": DELAYED,
+        "leases": LEASES,
+        "ended": ENDED,
+        "untidied": UNTIDIED,
+        "intent": INTENT,
+        "worker_reports": WORKER_REPORTS,
+        "workers_seen": WORKERS_SEEN,
+        "workers_live": WORKERS_LIVE,
+        "current_model": CURRENT_MODEL,
+        "job_news": JOB_NEWS,
+        "page_news": PAGE_NEWS,
+    }

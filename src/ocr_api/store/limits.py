@@ -1,0 +1,98 @@
+"""The store's limits and the plain values that it hands out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ocr_api.jobs import Job
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """How long and how often.
+
+    Attributes:
+        lease_s: How long a claim lasts without renewal.
+        max_attempts: Charged claims of a page before it is given up, at least 1.
+        result_ttl_s: How long an ended job and its results are kept.
+        retry_backoff_s: Waits before the second, third, ... attempt; the last one repeats.
+    """
+
+    lease_s: float = 30.0
+    max_attempts: int = 3
+    result_ttl_s: int = 24 * 3600
+    retry_backoff_s: tuple[float, ...] = (0.3, 2.0)
+
+
+class FailOutcome(StrEnum):
+    """What became of a page whose attempt failed."""
+
+    RETRY = "retry"
+    FAILED = "failed"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class JobList:
+    """A stretch of the list of jobs, newest first; `next_cursor` is None at the end."""
+
+    jobs: tuple[Job, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """What one worker says about one model.
+
+    Attributes:
+        reason: Why the model cannot run there; empty = it can.
+        loaded: Instances in memory.
+        status: One word for people, e.g. `ready` or `loading`.
+        memory_mib: What the instances hold, None = unknown.
+    """
+
+    reason: str = ""
+    loaded: int = 0
+    status: str = "ready"
+    memory_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """What a worker says about itself in each heartbeat.
+
+    Attributes:
+        id: Of the worker process.
+        host: Name of its machine.
+        pid: Process id there.
+        version: Of this package.
+        models: By model id.
+        busy_pages: Pages it works on.
+        seen_at: When the report arrived, seconds since the epoch by the server's clock; set by
+            the store.
+    """
+
+    id: str
+    host: str = ""
+    pid: int = 0
+    version: str = ""
+    models: Mapping[str, ModelReport] = field(default_factory=dict[str, ModelReport])
+    busy_pages: int = 0
+    seen_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentModel:
+    """The default model as chosen at run time.
+
+    Attributes:
+        model: What jobs without a model get.
+        previous: What they got before.
+        changed_at: Seconds since the epoch by the server's clock.
+    """
+
+    model: str
+    previous: str | None
+    changed_at: float

@@ -1,0 +1,146 @@
+-- Shared by all scripts. Above it stand KEY, JOB_AFTER, PAGE_AFTER and LIMIT, written from Python's own tables.
+
+local function server_time()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1e6
+end
+
+local function stamp(seconds)
+  return string.format('%.6f', seconds)
+end
+
+local function job_key(id)
+  return KEY.job .. id
+end
+
+local function page_key(id, number)
+  return KEY.page .. id .. ':' .. number
+end
+
+local function task_name(id, number)
+  return id .. ':' .. number
+end
+
+local function parse_task(task)
+  return string.match(task, '^(.*):(%d+)$')
+end
+
+local function announce_job(id)
+  redis.call('PUBLISH', KEY.job_news, id)
+end
+
+-- A rank above all earlier ones, even when the clock is set back.
+local function next_rank(time)
+  local last = tonumber(redis.call('GET', KEY.sequence) or '0')
+  local rank = string.format('%.0f', math.max(last + 1, math.floor(time * 1e6)))
+  redis.call('SET', KEY.sequence, rank)
+  return rank
+end
+
+-- Only a job that has not ended accepts this event.
+local function job_is_live(id)
+  local status = redis.call('HGET', job_key(id), 'status')
+  return status and JOB_AFTER[status .. ':page_started'] ~= nil
+end
+
+-- Gives false, and changes nothing, where the table refuses the event.
+local function move_job(id, event, time)
+  local status = redis.call('HGET', job_key(id), 'status')
+  local after = status and JOB_AFTER[status .. ':' .. event]
+  if not after then
+    return false
+  end
+  redis.call('HSET', job_key(id), 'status', after, 'updated_at', stamp(time))
+  announce_job(id)
+  return true
+end
+
+local function move_page(id, number, event)
+  local status = redis.call('HGET', page_key(id, number), 'status')
+  local after = status and PAGE_AFTER[status .. ':' .. event]
+  if not after then
+    return false
+  end
+  redis.call('HSET', page_key(id, number), 'status', after)
+  return true
+end
+
+-- The fence: true only for the latest claim of a page, while it lasts, of a job that lives.
+local function owns(id, number, attempt)
+  local page = redis.call('HMGET', page_key(id, number), 'status', 'attempt')
+  return page[1] == 'claimed' and page[2] == attempt and job_is_live(id)
+end
+
+-- The rank decides who is next. A page keeps its rank when it comes back, so it does not queue
+-- again; priorities and shares between jobs would change the rank here.
+local function queue_page(id, number)
+  local page = redis.call('HMGET', page_key(id, number), 'model', 'rank')
+  redis.call('ZADD', KEY.ready .. page[1], page[2], task_name(id, number))
+  redis.call('SADD', KEY.lanes, page[1])
+  redis.call('PUBLISH', KEY.page_news, page[1])
+end
+
+-- Takes a claim back; the attempt number, which is the fence, never shrinks.
+local function end_claim(id, number, event, time)
+  redis.call('ZREM', KEY.leases, task_name(id, number))
+  redis.call('HDEL', page_key(id, number), 'worker')
+  redis.call('HSET', job_key(id), 'updated_at', stamp(time))
+  return move_page(id, number, event)
+end
+
+local function uncharge(id, number)
+  redis.call('HINCRBY', page_key(id, number), 'charged', -1)
+  redis.call('HINCRBY', job_key(id), 'attempts', -1)
+end
+
+local function end_job(id, event, time)
+  move_job(id, event, time)
+  local expires = stamp(time + LIMIT.result_ttl_s)
+  redis.call('HSET', job_key(id), 'finished_at', stamp(time), 'expires_at', expires)
+  redis.call('ZADD', KEY.ended, expires, id)
+  redis.call('ZADD', KEY.untidied, stamp(time), id)
+end
+
+local function count_ended_page(id, counter, time)
+  redis.call('HINCRBY', job_key(id), counter, 1)
+  local job = redis.call('HMGET', job_key(id), 'tasks', 'pages_done', 'pages_failed')
+  if tonumber(job[2]) + tonumber(job[3]) < tonumber(job[1]) then
+    announce_job(id)
+  elseif tonumber(job[2]) > 0 then
+    redis.call('HDEL', job_key(id), 'problem')
+    end_job(id, 'all_pages_ended', time)
+  else
+    end_job(id, 'no_page_read', time)
+  end
+end
+
+local function fail_page(id, number, problem, time)
+  end_claim(id, number, 'failed_for_good', time)
+  redis.call('HSET', page_key(id, number), 'problem', problem)
+  redis.call('HSET', job_key(id), 'problem', problem)
+  count_ended_page(id, 'pages_failed', time)
+end
+
+local function is_exhausted(id, number)
+  return tonumber(redis.call('HGET', page_key(id, number), 'charged')) >= LIMIT.max_attempts
+end
+
+local function exhaust_page(id, number, time)
+  local problem = cjson.decode(LIMIT.exhausted_problem)
+  problem.page = tonumber(number)
+  problem.facts = { attempts = tonumber(redis.call('HGET', page_key(id, number), 'charged')) }
+  fail_page(id, number, cjson.encode(problem), time)
+end
+
+-- Joins two JSON arrays as text, so that empty ones stay arrays; bounded, for jobs of many pages.
+local function add_warnings(id, added)
+  if added == '[]' then
+    return
+  end
+  local known = redis.call('HGET', job_key(id), 'warnings') or '[]'
+  if known == '[]' then
+    redis.call('HSET', job_key(id), 'warnings', added)
+  elseif #known + #added <= LIMIT.warnings_bytes then
+    redis.call('HSET', job_key(id), 'warnings', string.sub(known, 1, -2) .. ',' .. string.sub(added, 2))
+  end
+end

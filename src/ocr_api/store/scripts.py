@@ -1,0 +1,142 @@
+"""The Lua scripts: loaded from the package, given the tables of states, called by name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import resources
+from typing import TypeVar
+
+import anyio.to_thread
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from ocr_api.errors import AttemptsExhaustedError
+from ocr_api.jobs import JOB_TRANSITIONS, PAGE_TRANSITIONS
+from ocr_api.store import keys
+from ocr_api.store.commands import Argument, commands
+from ocr_api.store.failures import redis_failures
+from ocr_api.store.limits import StoreLimits
+
+_WARNINGS_BYTES = 64 * 1024
+"""A job's warnings beyond this are dropped (they are read with every look at the job)."""
+
+_Status = TypeVar("_Status", bound=StrEnum)
+_Event = TypeVar("_Event", bound=StrEnum)
+
+
+class Script(StrEnum):
+    """Every script: the name of its file in `lua/`."""
+
+    CREATE = "create"
+    CLAIM = "claim"
+    RENEW = "renew"
+    ROUTE = "route"
+    FINISH = "finish"
+    FAIL = "fail"
+    RELEASE = "release"
+    RECLAIM = "reclaim"
+    LIST = "list"
+    EXPIRED = "expired"
+    REMOVE = "remove"
+    REPORT = "report"
+    REPORTS = "reports"
+    SWITCH_MODEL = "switch_model"
+    QUEUE_LENGTHS = "queue_lengths"
+    SCHEMA = "schema"
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    text: str
+    digest: str
+
+
+class Scripts:
+    """Calls the scripts on one server; each call is one round trip, sent once."""
+
+    def __init__(self, redis: Redis, limits: StoreLimits) -> None:
+        self._commands = commands(redis)
+        self._limits = limits
+        self._loaded: Mapping[Script, _Loaded] = {}
+
+    async def call(self, script: Script, *arguments: Argument) -> object:
+        """Runs a script and gives its reply: int, bytes, None or lists of these.
+
+        Raises:
+            StoreUnavailableError: The server cannot be reached or refuses; whether the script
+                ran is then unknown.
+            StorageFullError: The server has no room on its disk.
+        """
+        if not self._loaded:
+            self._loaded = await anyio.to_thread.run_sync(_load_all, self._limits)
+        loaded = self._loaded[script]
+        with redis_failures():
+            try:
+                return await self._commands.evalsha(loaded.digest, 1, keys.SCHEMA, *arguments)
+            except NoScriptError:
+                return await self._commands.eval(loaded.text, 1, keys.SCHEMA, *arguments)
+
+
+def _load_all(limits: StoreLimits) -> dict[Script, _Loaded]:
+    """Reads the scripts from the package; blocking, therefore not done when a store is made."""
+    shared = _preamble(limits) + _read("common")
+    return {script: _load(shared + _read(script.value)) for script in Script}
+
+
+def _load(text: str) -> _Loaded:
+    return _Loaded(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _read(name: str) -> str:
+    return (resources.files("ocr_api.store") / "lua" / f"{name}.lua").read_text("utf-8")
+
+
+def _preamble(limits: StoreLimits) -> str:
+    """Writes Python's tables down as Lua's, so that there is one of each."""
+    numbers = {
+        "lease_s": limits.lease_s,
+        "max_attempts": limits.max_attempts,
+        "result_ttl_s": limits.result_ttl_s,
+        "warnings_bytes": _WARNINGS_BYTES,
+    }
+    backoff = ", ".join(str(float(wait)) for wait in limits.retry_backoff_s)
+    problem = _quote(json.dumps(_exhausted_problem()))
+    return "\n".join(
+        (
+            _lua_table("KEY", {name: _quote(key) for name, key in keys.lua_names().items()}),
+            _lua_table("JOB_AFTER", _transitions(JOB_TRANSITIONS)),
+            _lua_table("PAGE_AFTER", _transitions(PAGE_TRANSITIONS)),
+            _lua_table("LIMIT", {name: str(value) for name, value in numbers.items()}),
+            f"LIMIT.backoff_s = {{ {backoff} }}",
+            f"LIMIT.exhausted_problem = {problem}\n",
+        )
+    )
+
+
+def _transitions(table: Mapping[tuple[_Status, _Event], _Status]) -> dict[str, str]:
+    return {f"{status}:{event}": _quote(after) for (status, event), after in table.items()}
+
+
+def _lua_table(name: str, entries: Mapping[str, str]) -> str:
+    rows = ", ".join(f"[{_quote(key)}] = {value}" for key, value in entries.items())
+    return f"local {name} = {{ {rows} }}"
+
+
+def _quote(text: str) -> str:
+    """Gives a Lua string literal; JSON's escapes are Lua's for the ASCII text that is used here."""
+    return json.dumps(text)
+
+
+def _exhausted_problem() -> dict[str, object]:
+    return {
+        "code": AttemptsExhaustedError.code,
+        "retryable": AttemptsExhaustedError.retryable,
+        "detail": (
+            "The page was started as often as is allowed, and each time its worker stopped "
+            "before the end; it may need more memory than there is."
+        ),
+    }
