@@ -7,7 +7,7 @@ import mmap
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from ocr_api.messages import ImageHeader
 from ocr_api.pages import PageImage
@@ -33,7 +33,7 @@ def write_pixels(page: PageImage) -> int:
 
 
 @contextlib.contextmanager
-def mapped_page(header: ImageHeader, descriptor: int) -> Iterator[PageImage]:
+def mapped_page(header: ImageHeader, descriptor: int) -> Generator[PageImage]:
     """Maps a memory file and gives its page for the time of the context; closes the descriptor.
 
     Raises:

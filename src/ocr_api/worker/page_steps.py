@@ -1,0 +1,187 @@
+"""The steps of reading a page, each done by a child: render, inspect, read."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ocr_api.errors import (
+    ChildDiedError,
+    DocumentCrashError,
+    DocumentLimitError,
+    EngineError,
+    OcrApiError,
+    PageTimeoutError,
+)
+from ocr_api.jobs import JobOptions, MediaType
+from ocr_api.messages import (
+    Failed,
+    ImageHeader,
+    InspectPage,
+    Message,
+    PageInspected,
+    PageRendered,
+    PagesRead,
+    ReadPages,
+    RenderPage,
+)
+from ocr_api.pages import PageText, PageTraits
+from ocr_api.worker.child_pool import ChildPool
+from ocr_api.worker.child_process import Files
+
+_FILES_FAULT = frozenset(
+    -number for number in (signal.SIGABRT, signal.SIGTRAP, signal.SIGSEGV, signal.SIGBUS)
+)
+"""Exit statuses of a decoder that ran out of memory: PDFium aborts instead of raising."""
+
+Expected = TypeVar("Expected", PageRendered, PageInspected, PagesRead)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    """Bounds of decoding one page.
+
+    Attributes:
+        max_pages: A document of more pages is refused.
+        max_pixels: A page of more pixels is refused.
+        timeout_s: Seconds until the document child is killed.
+    """
+
+    max_pages: int
+    max_pixels: int
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageSource:
+    """Where a page comes from.
+
+    Attributes:
+        descriptor: The document, readable; closed by its owner.
+        media_type: As the first bytes said.
+        page_number: From 1.
+        options: What the caller chose.
+        attempt: Which try at this page this is, from 1.
+    """
+
+    descriptor: int
+    media_type: MediaType
+    page_number: int = 1
+    options: JobOptions = field(default_factory=JobOptions)
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPage:
+    """A decoded page: its header, and the descriptor of its pixels, closed by the caller."""
+
+    image: ImageHeader
+    files: Files
+    pages_total: int
+    warnings: tuple[str, ...]
+
+
+async def render_page(pool: ChildPool, source: PageSource, limits: DocumentLimits) -> RenderedPage:
+    """Has the document child decode one page.
+
+    Raises:
+        DocumentError: The file is at fault; retrying helps only after `DocumentCrashError`.
+        ChildDiedError: A document child could not be started.
+    """
+    request = RenderPage(
+        source.media_type,
+        source.page_number,
+        limits.max_pages,
+        limits.max_pixels,
+        source.options.dpi,
+    )
+    async with pool.borrow() as child:
+        try:
+            answer, files = await child.request(
+                request, [source.descriptor], timeout_s=limits.timeout_s
+            )
+        except TimeoutError as exc:
+            msg = f"The page could not be decoded within {limits.timeout_s:g} s; it was given up."
+            raise DocumentLimitError(msg, limit=limits.timeout_s) from exc
+        except ChildDiedError as exc:
+            raise _document_death(exc) from exc
+    rendered = _expect(answer, PageRendered)
+    return RenderedPage(rendered.image, files, rendered.pages_total, rendered.warnings)
+
+
+async def inspect_page(pool: ChildPool, page: RenderedPage, timeout_s: float) -> PageTraits:
+    """Has a page looked at: upright? level? which scripts?
+
+    Raises:
+        PageTimeoutError: It took too long.
+        ChildDiedError: The child ended.
+    """
+    async with pool.borrow() as child:
+        try:
+            answer, files = await child.request(
+                InspectPage(page.image), page.files.descriptors, timeout_s=timeout_s
+            )
+        except TimeoutError as exc:
+            raise _too_slow(timeout_s) from exc
+    files.close()
+    return _expect(answer, PageInspected).traits
+
+
+async def read_page(
+    pool: ChildPool,
+    page: RenderedPage,
+    traits: PageTraits,
+    source: PageSource,
+    timeout_s: float,
+) -> PageText:
+    """Has a model read a page, which its child straightens first.
+
+    Raises:
+        ReadError: The model could not be loaded, or could not read the page.
+    """
+    request = ReadPages(
+        (page.image,), (traits,), source.options.languages, {"attempt": source.attempt}
+    )
+    async with pool.borrow() as child:
+        try:
+            answer, files = await child.request(
+                request, page.files.descriptors, timeout_s=timeout_s
+            )
+        except TimeoutError as exc:
+            raise _too_slow(timeout_s) from exc
+    files.close()
+    (text,) = _expect(answer, PagesRead).texts
+    return text
+
+
+def expect_ready(answer: Message) -> None:
+    """Raises the error that a child answered in place of `Ready`."""
+    if isinstance(answer, Failed):
+        raise answer.to_error()
+
+
+def _document_death(death: ChildDiedError) -> OcrApiError:
+    """Tells a file that ran into a limit from a child that something else killed."""
+    advice = "Save the file anew with another program."
+    match death.facts.get("exit_status"):
+        case status if status == -signal.SIGXCPU:
+            return DocumentLimitError(f"Decoding the file took too much CPU time. {advice}")
+        case status if status in _FILES_FAULT:
+            return DocumentLimitError(f"Decoding the file needed too much memory. {advice}")
+        case _:
+            return DocumentCrashError(f"Decoding the file ended abnormally. {advice}")
+
+
+def _too_slow(timeout_s: float) -> OcrApiError:
+    msg = f"Reading the page took longer than JOB_TIMEOUT ({timeout_s:g} s); it was stopped."
+    return PageTimeoutError(msg, limit=timeout_s)
+
+
+def _expect(answer: Message, kind: type[Expected]) -> Expected:
+    if isinstance(answer, kind):
+        return answer
+    if isinstance(answer, Failed):
+        raise answer.to_error()
+    msg = f"A child answered '{answer.kind}' where '{kind.__name__}' was expected."
+    raise EngineError(msg)

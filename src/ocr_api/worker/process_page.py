@@ -1,0 +1,137 @@
+"""The story of one page in the worker: claim → render → route → read → keep → finish."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+
+from ocr_api.errors import EngineError, OcrApiError, StoreError
+from ocr_api.jobs import Claim, PageResult, Problem
+from ocr_api.observability import get_logger
+from ocr_api.store import Blobs, JobStore, encode_result, result_key
+from ocr_api.worker.leases import Leases
+from ocr_api.worker.page_reader import PageReader, RoutedPage
+from ocr_api.worker.page_steps import PageSource
+
+Value = TypeVar("Value")
+_log = get_logger(__name__)
+_STORE_PATIENCE_S = 1.0
+_HAND_BACK_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the story needs.
+
+    Attributes:
+        store: The queue.
+        blobs: Uploads and results.
+        reader: The children.
+        leases: Claims in work.
+        served: Models whose pages this worker reads.
+    """
+
+    store: JobStore
+    blobs: Blobs
+    reader: PageReader
+    leases: Leases
+    served: frozenset[str]
+
+
+async def process_page(claim: Claim, parts: Parts) -> None:
+    """Works on a claimed page until it is read, failed, handed on or lost.
+
+    Never raises for a page's sake: what goes wrong is recorded in the store.
+    """
+    with parts.leases.held(claim):
+        try:
+            await _read_and_keep(claim, parts)
+        except OcrApiError as exc:
+            await _record_failure(claim, exc, parts)
+        except anyio.get_cancelled_exc_class():
+            await _hand_back(claim, parts)
+            raise
+        except Exception as exc:  # noqa: BLE001 - the border of the task: logged and recorded
+            _log.exception("page_failed_unexpectedly", claim=claim.name)
+            error = EngineError(f"Unexpected {type(exc).__name__}; see the worker's log.")
+            await _record_failure(claim, error, parts)
+
+
+async def _read_and_keep(claim: Claim, parts: Parts) -> None:
+    with _opened(await parts.blobs.open_file(claim.job.upload_key)) as descriptor:
+        source = _source(claim, descriptor)
+        routed = await parts.reader.prepare(source, claim.model)
+        with routed.page.files:
+            if not await _take_route(claim, routed, parts):
+                return
+            result = await parts.reader.finish(source, routed)
+    await _keep(claim, result, parts)
+
+
+async def _take_route(claim: Claim, routed: RoutedPage, parts: Parts) -> bool:
+    """Records the page's model; False = another worker reads it, or the claim was lost."""
+    is_served = routed.choice.model in parts.served
+    is_ours = await _patiently(
+        lambda: parts.store.route(
+            claim,
+            model=routed.choice.model,
+            pages_total=routed.page.pages_total,
+            keep=is_served,
+        )
+    )
+    return is_ours and is_served
+
+
+async def _keep(claim: Claim, result: PageResult, parts: Parts) -> None:
+    key = result_key(claim.job.id, claim.page_number, claim.attempt)
+    await parts.blobs.put(key, encode_result(result))
+    if await _patiently(lambda: parts.store.finish(claim, key, result.warnings)):
+        _log.info("page_read", claim=claim.name, model=result.model, took_s=result.duration_s)
+    else:
+        await parts.blobs.delete(key)
+
+
+async def _record_failure(claim: Claim, error: OcrApiError, parts: Parts) -> None:
+    _log.warning("page_failed", claim=claim.name, code=error.code, detail=error.detail)
+    problem = Problem.of(error, page=claim.page_number)
+    await _patiently(lambda: parts.store.fail(claim, problem, final=not error.retryable))
+
+
+async def _hand_back(claim: Claim, parts: Parts) -> None:
+    """Gives an interrupted page back, uncharged; should that fail, its lease runs out."""
+    with anyio.move_on_after(_HAND_BACK_S, shield=True), contextlib.suppress(StoreError):
+        await parts.store.release(claim, charge=False)
+
+
+async def _patiently(call: Callable[[], Awaitable[Value]]) -> Value:
+    """Repeats a fenced, repeatable call until the store answers.
+
+    A page is not read again only because the store was away: it waits, and should its lease have
+    run out meanwhile, the fence refuses the write.
+    """
+    while True:
+        try:
+            return await call()
+        except StoreError as exc:
+            if not exc.retryable:
+                raise
+            _log.warning("waiting_for_store", code=exc.code, detail=exc.detail)
+            await anyio.sleep(_STORE_PATIENCE_S)
+
+
+def _source(claim: Claim, descriptor: int) -> PageSource:
+    job = claim.job
+    return PageSource(descriptor, job.media_type, claim.page_number, job.options, claim.charged)
+
+
+@contextlib.contextmanager
+def _opened(descriptor: int) -> Generator[int]:
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
