@@ -140,6 +140,7 @@ class JobNotFinishedError(RequestError):
     """What was asked for exists only when the job has ended."""
 
     code = "job_not_finished"
+    retryable = True
 
 
 class DocumentError(OcrApiError):

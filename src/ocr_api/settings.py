@@ -69,13 +69,13 @@ class Settings(BaseSettings):
 
     # The document child's sandbox
     document_timeout: float = Field(
-        30.0, gt=0, le=3600, description="Seconds in which a page must be decoded."
+        20.0, gt=0, le=3600, description="Seconds in which a page must be decoded."
     )
     document_memory_mib: int = Field(
         2048, ge=256, description="Address space that decoding may take, in MiB."
     )
     document_cpu_seconds: int = Field(
-        30, ge=1, description="CPU seconds that decoding one page may take."
+        15, ge=1, description="CPU seconds that decoding one page may take."
     )
 
     # Models

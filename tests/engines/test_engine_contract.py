@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pytest
-from tests.engines.pages import Pixels, blank, noise, page_of, written
 
 from ocr_api.engines.base import Engine, ReadOptions
 from ocr_api.engines.rapidocr import RapidOcrEngine
 from ocr_api.engines.scripted import ScriptedEngine
 from ocr_api.engines.tesseract import TesseractEngine
 from ocr_api.pages import PageText, PageTraits, Script
+from tests.engines.pages import Pixels, blank, noise, page_of, written
 
 ENGINES: Mapping[str, Callable[[Mapping[str, object]], Engine]] = {
     "rapidocr": RapidOcrEngine,

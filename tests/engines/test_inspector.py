@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+
+from ocr_api.engines.inspector import PageInspector
+from ocr_api.engines.probe import Evidence, scripts_on_page
+from ocr_api.pages import PageTraits, Script
 from tests.engines.pages import (
     Pixels,
     blank,
@@ -17,10 +21,6 @@ from tests.engines.pages import (
     turned,
     written,
 )
-
-from ocr_api.engines.inspector import PageInspector
-from ocr_api.engines.probe import Evidence, scripts_on_page
-from ocr_api.pages import PageTraits, Script
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
-from tests.engines.pages import Pixels, eval_page, page_of, photographed, scaled
 
 from ocr_api.catalog.routing import RouteRule, route
 from ocr_api.engines.base import Engine, ReadOptions
@@ -21,6 +20,7 @@ from ocr_api.engines.rapidocr import RapidOcrEngine
 from ocr_api.engines.straighten import straighten
 from ocr_api.engines.tesseract import TesseractEngine
 from ocr_api.pages import Direction, PageText
+from tests.engines.pages import Pixels, eval_page, page_of, photographed, scaled
 
 pytestmark = pytest.mark.reading
 

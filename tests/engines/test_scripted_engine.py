@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from tests.engines.pages import page_of, written
 
 from ocr_api.engines.base import ReadOptions
 from ocr_api.engines.scripted import DEFAULT_TEXT, ScriptedEngine
 from ocr_api.errors import EngineError, EngineMemoryError, ModelLoadError, OcrApiError
+from tests.engines.pages import page_of, written
 
 CRASHING = """
 from ocr_api.engines.base import ReadOptions

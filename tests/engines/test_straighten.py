@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engines.pages import page_of, turned, written
 
 from ocr_api.engines.base import as_array
 from ocr_api.engines.straighten import straighten
 from ocr_api.pages import PageTraits, Rotation
+from tests.engines.pages import page_of, turned, written
 
 
 def test_level_page_comes_back_itself() -> None:

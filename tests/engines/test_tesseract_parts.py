@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.engines.pages import page_of, written
 
 from ocr_api.engines.base import ReadOptions
 from ocr_api.engines.tessdata_index import SHIPPED_DIR, find_languages
@@ -17,6 +16,7 @@ from ocr_api.engines.tesseract.languages import ReadingPlan, plan_reading
 from ocr_api.engines.tesseract.tsv import PlacedWord, build_blocks, parse_tsv
 from ocr_api.errors import EngineError
 from ocr_api.pages import Box, Direction, PageTraits, Script, Word
+from tests.engines.pages import page_of, written
 
 SHIPPED = {"ara", "deu", "eng", "fra", "spa"}
 GREETING = "\u0645\u0631\u062d\u0628\u0627"

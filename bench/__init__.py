@@ -1,0 +1,1 @@
+"""Benchmarks of the service: `make bench`. Figures are ratios within one run; nothing asserts."""

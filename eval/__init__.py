@@ -1,0 +1,1 @@
+"""Pages with known text, and how readings of them are scored."""

@@ -1,0 +1,24 @@
+"""The HTTP process: takes files in, tells how jobs stand; decodes nothing.
+
+app.py              composition root: settings in, a running server out
+listening.py        sockets and uvicorn
+services.py         what every route works with
+routes/             one module a noun; routes/jobs.py is the story of a submission
+body.py             one request body, whichever way it was sent: multipart, raw, JSON
+multipart.py        a streamed form as events
+receiving.py        a body in pieces, bounded in size and time
+inline.py           JSON bodies, a file in them
+upload.py           first bytes -> type, all bytes -> object store
+side_by_side.py     two steps of one request at the same time
+filenames.py        names of uploads, fit for display
+options.py          what the caller chose, checked
+model_choice.py     which model serves, by the workers' own reports
+model_views.py      models and workers as callers see them
+answers.py          jobs and pages with their results
+waiting.py          holding an answer until a job ends; held_answers.py lets all go at the end
+problems.py         error class -> HTTP status, the only place
+error_reference.py  every error explained: docs/errors.md and /docs/errors
+host_check.py       no foreign web page reaches an open service
+headers.py          security headers
+openapi.py          the OpenAPI document
+"""

@@ -1,0 +1,88 @@
+"""Answers about jobs and pages, with their results read from the object store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import anyio.to_thread
+from fastapi import Response
+from pydantic import BaseModel
+
+from ocr_api.api.services import Services
+from ocr_api.errors import JobNotFinishedError, UnknownPageError
+from ocr_api.jobs import Job, JobStatus, PageRecord, PageStatus
+from ocr_api.store import decode_result
+from ocr_api.wire import job_view, page_failure, single_page
+
+_JSON = "application/json"
+_QUICK_BYTES = 32 * 1024
+"""Results up to this size are rendered in about a millisecond."""
+
+
+def json_response(view: BaseModel, *, status: int = 200) -> Response:
+    """Gives a JSON answer."""
+    return Response(view.model_dump_json(), status_code=status, media_type=_JSON)
+
+
+async def job_response(services: Services, job: Job, if_none_match: str | None) -> Response:
+    """Gives the answer about one job, its result included; 304 where the caller has this one."""
+    tag = entity_tag(job)
+    headers = {"ETag": tag} if job.has_ended else {"ETag": tag, "Retry-After": "1"}
+    if if_none_match is not None and _is_match(tag, if_none_match):
+        return Response(status_code=304, headers=headers)
+    if job.status is not JobStatus.COMPLETED:
+        return Response(job_view(job).model_dump_json(), headers=headers, media_type=_JSON)
+    records = await services.store.pages(job.id)
+    done = sorted((page for page in records if page.result_key), key=lambda page: page.number)
+    blobs = [await services.blobs.get(page.result_key or "") for page in done]
+    body = await _rendered(partial(_render_job, job, records, blobs), blobs)
+    return Response(body, headers=headers, media_type=_JSON)
+
+
+async def page_response(services: Services, job: Job, number: int) -> Response:
+    """Gives the answer about one page.
+
+    Raises:
+        UnknownPageError: The document has no such page.
+        JobNotFinishedError: It has not been read yet.
+    """
+    record = await services.store.page(job.id, number) if number >= 1 else None
+    if record is not None and record.status is PageStatus.FAILED:
+        return json_response(page_failure(job.id, record))
+    if record is not None and record.result_key is not None:
+        blob = await services.blobs.get(record.result_key)
+        body = await _rendered(partial(_render_page, job.id, blob), [blob])
+        return Response(body, media_type=_JSON)
+    if number < 1 or job.has_ended or (job.pages_total is not None and number > job.pages_total):
+        msg = f"Job {job.id} has no page {number}."
+        raise UnknownPageError(msg, pages_total=job.pages_total)
+    msg = f"Page {number} of job {job.id} has not been read yet."
+    raise JobNotFinishedError(msg)
+
+
+def entity_tag(job: Job) -> str:
+    """Gives a strong entity tag: jobs that differ in anything have different ones."""
+    return f'"{hashlib.blake2b(repr(job).encode(), digest_size=12).hexdigest()}"'
+
+
+def _is_match(tag: str, if_none_match: str) -> bool:
+    candidates = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return tag in candidates or "*" in candidates
+
+
+async def _rendered(render: Callable[[], str], blobs: Sequence[bytes]) -> str:
+    """Renders results; larger ones in a thread, so that other callers need not wait."""
+    if sum(len(blob) for blob in blobs) <= _QUICK_BYTES:
+        return render()
+    return await anyio.to_thread.run_sync(render)
+
+
+def _render_job(job: Job, records: Sequence[PageRecord], blobs: Sequence[bytes]) -> str:
+    results = [decode_result(blob) for blob in blobs]
+    return job_view(job, records, results).model_dump_json()
+
+
+def _render_page(job_id: str, blob: bytes) -> str:
+    return single_page(job_id, decode_result(blob)).model_dump_json()

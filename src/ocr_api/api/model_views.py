@@ -1,0 +1,99 @@
+"""Catalog entries and workers' reports as callers see them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast, get_args
+
+from ocr_api.api.model_choice import ModelPicture
+from ocr_api.catalog import AUTO
+from ocr_api.store import ModelReport, WorkerReport
+from ocr_api.wire import ModelStatus, ModelView, WorkerView
+
+_STATUSES = frozenset(get_args(ModelStatus))
+
+
+def model_view(picture: ModelPicture, model_id: str) -> ModelView:
+    """Gives one model, or `auto`, as callers see it."""
+    found = picture.availability(model_id)
+    status = status_of_model(picture, model_id)
+    report = picture.reports.get(model_id)
+    facts = _auto_facts() if model_id == AUTO else _catalog_facts(picture, model_id)
+    if report is not None and report.memory_mib is not None:
+        facts = {**facts, "memory_mib": report.memory_mib}
+    return ModelView.model_validate(
+        {
+            **facts,
+            "is_loaded": status == "loaded",
+            "is_ready": found.is_available and status in {"ready", "loaded"},
+            "is_available": found.is_available,
+            "status": status,
+            "message": found.reason,
+        }
+    )
+
+
+def status_of_model(picture: ModelPicture, model_id: str) -> ModelStatus:
+    """Gives the state of a model; `auto` is loaded where a model that it chooses from is."""
+    report = picture.reports.get(model_id)
+    reports = picture.routed_reports() if report is None and model_id == AUTO else (report,)
+    if not picture.availability(model_id).is_available:
+        failed = report is not None and report.status in {"failed", "downloading"}
+        return cast("ModelStatus", report.status) if report and failed else "not_found"
+    known = [found for found in reports if found is not None and not found.reason]
+    if any(found.loaded for found in known):
+        return "loaded"
+    return _reported(known[0]) if len(known) == 1 else "ready"
+
+
+def worker_views(workers: Sequence[WorkerReport], queues: Mapping[str, int]) -> list[WorkerView]:
+    """Gives the live workers as callers see them.
+
+    Args:
+        workers: Their reports.
+        queues: Waiting pages by the model they wait for.
+    """
+    return [_worker_view(worker, queues) for worker in workers]
+
+
+def _worker_view(worker: WorkerReport, queues: Mapping[str, int]) -> WorkerView:
+    loaded = {model_id: report for model_id, report in worker.models.items() if report.loaded}
+    lanes = {AUTO, *(model_id for model_id, report in worker.models.items() if not report.reason)}
+    memory = [report.memory_mib for report in loaded.values() if report.memory_mib is not None]
+    return WorkerView(
+        id=worker.id,
+        models=sorted(loaded),
+        memory_mib=sum(memory) if memory else None,
+        queue=worker.busy_pages + sum(queues.get(lane, 0) for lane in lanes),
+    )
+
+
+def _reported(report: ModelReport) -> ModelStatus:
+    return cast("ModelStatus", report.status) if report.status in _STATUSES else "ready"
+
+
+def _auto_facts() -> dict[str, object]:
+    return {
+        "id": AUTO,
+        "name": "Automatic",
+        "engine": AUTO,
+        "best_for": "any page: the model is chosen by what is on it",
+        "languages": [],
+        "license": "",
+        "device": "cpu",
+    }
+
+
+def _catalog_facts(picture: ModelPicture, model_id: str) -> dict[str, object]:
+    spec = picture.services.catalog.model(model_id)
+    module = spec.engine.partition(":")[0]
+    return {
+        "id": spec.id,
+        "name": spec.name,
+        "engine": module.rpartition(".")[2] or None,
+        "best_for": spec.best_for,
+        "languages": list(spec.languages),
+        "license": spec.license,
+        "device": spec.device,
+        "memory_mib": spec.memory_mib,
+    }

@@ -1,0 +1,336 @@
+"""What the OpenAPI document says beside the code: bodies parsed by hand, examples, problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from ocr_api.api.options import NOT_YET
+from ocr_api.api.problems import PROBLEM_TYPE
+from ocr_api.wire import (
+    CurrentModelView,
+    HealthView,
+    JobAccepted,
+    JobList,
+    JobView,
+    ModelList,
+    ModelView,
+    ProblemView,
+    ReadyView,
+    SinglePage,
+    SwitchRequest,
+    SwitchView,
+)
+
+Operation = dict[str, Any]
+Answers = dict[int | str, dict[str, Any]]
+"""Keyword arguments of a route decorator, which FastAPI types as Any."""
+
+_PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemView"}
+_JOB_ID = "Zt3Jw9mYQ0a7VnXc1LrP5g"
+_SMALLEST_GIF = "R0lGODlhAQABAAAAACw="
+
+_WAIT = {
+    "name": "wait",
+    "in": "query",
+    "description": "Hold the answer this many seconds at most; the service bounds it.",
+    "schema": {"type": "number", "minimum": 0},
+    "example": 30,
+}
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=30` does the same (RFC 7240); see `Preference-Applied`.",
+    "schema": {"type": "string"},
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "An `ETag` seen before: 304 where nothing has changed.",
+    "schema": {"type": "string"},
+}
+
+_OPTIONS: dict[str, Operation] = {
+    "model": {
+        "type": "string",
+        "description": "A model's id, or `auto`; left out = the current one. Alias: `engine`.",
+        "example": "auto",
+    },
+    "engine": {"type": "string", "description": "The same as `model`."},
+    "language": {
+        "type": "string",
+        "description": "Languages on the page (ISO 639), most important first; left out = found.",
+        "example": "ar,en",
+    },
+    "dpi": {
+        "type": "integer",
+        "minimum": 72,
+        "maximum": 600,
+        "description": "Resolution at which a PDF page is rendered.",
+    },
+    "metadata": {
+        "type": "string",
+        "description": "A JSON object, echoed in the job.",
+        "example": '{"order": 7}',
+    },
+    "priority": {"type": "string", "enum": ["normal"]},
+    "filename": {"type": "string", "description": "For display only."},
+}
+
+_PROBLEM_EXAMPLES: Mapping[int, tuple[str, Operation]] = {
+    400: ("The body cannot be understood, or is empty.", {"code": "empty_upload"}),
+    403: ("Host or Origin names a foreign site.", {"code": "foreign_host"}),
+    404: ("There is no such thing.", {"code": "unknown_job"}),
+    409: ("Not possible now, or not here.", {"code": "model_unavailable"}),
+    410: ("The result is gone from the object store.", {"code": "blob_missing"}),
+    413: ("The file is too large.", {"code": "upload_too_large", "limit": 104857600}),
+    415: ("The file is of no type that is read.", {"code": "unsupported_type"}),
+    422: ("An option is unknown, out of range or not offered.", {"code": "invalid_option"}),
+    503: ("The store is away or full; see Retry-After.", {"code": "store_unavailable"}),
+}
+
+
+def _problems(*statuses: int) -> Answers:
+    return {status: _problem(status) for status in (*statuses, 403, 503)}
+
+
+def _problem(status: int) -> Operation:
+    description, facts = _PROBLEM_EXAMPLES[status]
+    example = {
+        "type": f"/docs/errors#{facts['code']}",
+        "title": description.rstrip("."),
+        "status": status,
+        "detail": description,
+        "retryable": status == 503,
+        **facts,
+    }
+    content = {PROBLEM_TYPE: {"schema": _PROBLEM_SCHEMA, "example": example}}
+    return {"description": description, "content": content}
+
+
+def _ok(model: type[object], description: str, status: int = 200, **more: object) -> Answers:
+    return {status: {"model": model, "description": description, **more}}
+
+
+def _submission_body() -> Operation:
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "format": "binary"}, **_OPTIONS},
+    }
+    inline = {
+        "type": "object",
+        "required": ["base64"],
+        "properties": {
+            "base64": {"type": "string", "contentEncoding": "base64"},
+            **_OPTIONS,
+            "language": {"anyOf": [{"type": "string"}, {"type": "array"}]},
+            "metadata": {"type": "object"},
+        },
+        "example": {"base64": _SMALLEST_GIF, "filename": "page.gif", "model": "auto"},
+    }
+    raw = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "application/json": {"schema": inline},
+            "image/*": raw,
+            "application/pdf": raw,
+            "application/octet-stream": raw,
+        },
+    }
+
+
+def _option_parameters() -> list[Operation]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": schema.get("description", "Only `normal` is offered."),
+            "schema": {key: value for key, value in schema.items() if key != "description"},
+        }
+        for name, schema in _OPTIONS.items()
+    ]
+
+
+_ACCEPTED_EXAMPLE = {
+    "job_id": _JOB_ID,
+    "status": "pending",
+    "message": f"Accepted. GET /ocr/{_JOB_ID}?wait=30 answers when the text is there.",
+    "links": {
+        "self": f"/ocr/{_JOB_ID}",
+        "wait": f"/ocr/{_JOB_ID}?wait=30",
+        "page": f"/ocr/{_JOB_ID}/pages/{{n}}",
+    },
+}
+
+_JOB_EXAMPLE = {
+    "id": _JOB_ID,
+    "job_id": _JOB_ID,
+    "status": "processing",
+    "model": "auto",
+    "requested_model": "qari",
+    "created_at": "2026-01-02T03:04:05.678Z",
+    "updated_at": "2026-01-02T03:04:05.700Z",
+    "started_at": "2026-01-02T03:04:05.700Z",
+    "finished_at": None,
+    "expires_at": None,
+    "filename": "page.png",
+    "progress": {"pages_total": 1, "pages_done": 0},
+    "attempts": 1,
+    "partial": False,
+    "failed_pages": [],
+    "result": None,
+    "error": None,
+    "error_detail": None,
+    "warnings": ["QARI v0.3 needs an NVIDIA GPU, and none was found. 'auto' serves in place."],
+    "metadata": {"order": 7},
+    "links": _ACCEPTED_EXAMPLE["links"],
+}
+
+_LOCATION = {
+    "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
+}
+
+SUBMISSION: Operation = {
+    "summary": "Submit an image or a PDF",
+    "response_model": JobAccepted,
+    "responses": {
+        **_ok(
+            JobAccepted,
+            "The file is kept and its job is queued.",
+            202,
+            headers=_LOCATION,
+            content={"application/json": {"example": _ACCEPTED_EXAMPLE}},
+        ),
+        **_problems(400, 409, 413, 415, 422),
+    },
+    "openapi_extra": {"requestBody": _submission_body(), "parameters": _option_parameters()},
+}
+LISTING: Operation = {
+    "summary": "List jobs",
+    "response_model": JobList,
+    "responses": {**_ok(JobList, "Jobs, newest first."), **_problems(422)},
+}
+ONE_JOB: Operation = {
+    "summary": "Ask for a job and its text",
+    "response_model": JobView,
+    "responses": {
+        **_ok(
+            JobView,
+            "The job; `result` is there once `status` is `completed`.",
+            content={"application/json": {"example": _JOB_EXAMPLE}},
+        ),
+        304: {"description": "The job is as in If-None-Match."},
+        **_problems(404, 410, 422),
+    },
+    "openapi_extra": {"parameters": [_WAIT, _PREFER, _IF_NONE_MATCH]},
+}
+ONE_PAGE: Operation = {
+    "summary": "Ask for one page",
+    "response_model": SinglePage,
+    "responses": {
+        **_ok(SinglePage, "The page, read or failed."),
+        **_problems(404, 409, 410, 422),
+    },
+}
+MODEL_LIST: Operation = {
+    "summary": "List models",
+    "response_model": ModelList,
+    "responses": {**_ok(ModelList, "All models, and which is current."), **_problems()},
+}
+CURRENT_MODEL: Operation = {
+    "summary": "Ask for the current model",
+    "response_model": CurrentModelView,
+    "responses": {**_ok(CurrentModelView, "The model of jobs that name none."), **_problems()},
+}
+ONE_MODEL: Operation = {
+    "summary": "Ask for one model",
+    "response_model": ModelView,
+    "responses": {**_ok(ModelView, "The model and its state."), **_problems(404)},
+}
+SWITCH: Operation = {
+    "summary": "Switch the current model",
+    "response_model": SwitchView,
+    "responses": {
+        **_ok(SwitchView, "New jobs that name no model get this one."),
+        **_problems(400, 404, 409, 413, 422),
+    },
+    "openapi_extra": {
+        "parameters": [_WAIT, _PREFER],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/SwitchRequest"}}
+            },
+        },
+    },
+}
+READY: Operation = {
+    "summary": "Is it ready?",
+    "response_model": ReadyView,
+    "responses": {
+        **_ok(ReadyView, "A job would be done now."),
+        503: {"model": ReadyView, "description": "It would not; `reasons` say why."},
+    },
+}
+HEALTH: Operation = {
+    "summary": "How is it?",
+    "response_model": HealthView,
+    "responses": {
+        **_ok(HealthView, "The store answers."),
+        503: {"model": HealthView, "description": "The store cannot be reached."},
+    },
+}
+
+
+def install_openapi(app: FastAPI) -> None:
+    """Makes an application serve the document that `build_openapi` gives, built once."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = build_openapi(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def build_openapi(app: FastAPI) -> dict[str, Any]:
+    """Gives the OpenAPI document of an application."""
+    later = ", ".join(f"`{name}`" for name in NOT_YET)
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=(
+            "Submit an image or a PDF, get a job, read the text. Errors are problem details "
+            f"(RFC 9457), explained at /docs/errors. Options of later versions ({later}) are "
+            "refused with 422."
+        ),
+        routes=app.routes,
+        tags=_tags(("jobs", "models", "service")),
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for model in (ProblemView, SwitchRequest):
+        schemas[model.__name__] = model.model_json_schema()
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    _drop_validation_answers(document)
+    return document
+
+
+def _tags(names: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"name": name} for name in names]
+
+
+def _drop_validation_answers(document: dict[str, Any]) -> None:
+    """Takes out the 422 that FastAPI adds: this service answers with a problem instead."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            answer = operation["responses"].get("422")
+            if answer is not None and "application/json" in answer.get("content", {}):
+                operation["responses"]["422"] = _problem(422)

@@ -1,0 +1,179 @@
+"""What a caller chose, checked: pure, and the one list of options."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn, cast
+
+from ocr_api.api.filenames import clean_filename
+from ocr_api.catalog import AUTO, Catalog
+from ocr_api.errors import InvalidOptionError, UnknownModelError
+from ocr_api.jobs import JobOptions
+
+KNOWN = ("model", "engine", "language", "dpi", "metadata", "priority", "filename")
+"""Options that callers may send; `engine` is another name of `model`."""
+
+NOT_YET: Mapping[str, str] = {
+    "url": "does not fetch files; send the file itself",
+    "webhook_url": "sends no webhooks; ask for the job with ?wait=",
+    "pages": "does not select pages",
+    "formats": "offers text with positions only",
+    "prompt_mode": "has no model that takes one",
+    "password": "does not open encrypted documents",
+}
+"""Options of later versions, and what this version does instead."""
+
+_DPI_RANGE = (72, 600)
+_MAX_LANGUAGES = 16
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a caller chose for a submission.
+
+    Attributes:
+        model: None = the current one.
+        filename: Cleaned; None = not given as an option.
+        job: What goes with the job.
+    """
+
+    model: str | None
+    filename: str | None
+    job: JobOptions
+
+
+def read_options(
+    given: Iterable[tuple[str, object]], catalog: Catalog, max_metadata_bytes: int
+) -> Choices:
+    """Checks the options of a submission; an empty string counts as not given.
+
+    Args:
+        given: Names and values from query, form (strings) or JSON (any JSON value).
+        catalog: Tells which models there are.
+        max_metadata_bytes: Largest `metadata`, as JSON.
+
+    Raises:
+        InvalidOptionError: One is unknown, given twice, out of range or not offered.
+    """
+    options = _once_each(given)
+    _check_names(options)
+    return Choices(
+        model=_model(options, catalog),
+        filename=clean_filename(_text(options, "filename")),
+        job=JobOptions(
+            languages=_languages(options.get("language")),
+            dpi=_dpi(options.get("dpi")),
+            metadata=_metadata(options.get("metadata"), max_metadata_bytes),
+        ),
+    )
+
+
+def _once_each(given: Iterable[tuple[str, object]]) -> dict[str, object]:
+    options: dict[str, object] = {}
+    for name, value in given:
+        if value is None or value == "":
+            continue
+        if options.setdefault(name, value) != value:
+            _refuse(name[:100], f"`{_shown(name)}` is given twice, with different values.")
+    return options
+
+
+def _check_names(options: Mapping[str, object]) -> None:
+    for name in options:
+        if name in NOT_YET:
+            msg = f"`{name}` is not offered: this version {NOT_YET[name]}."
+            raise InvalidOptionError(msg, option=name)
+        if name not in KNOWN:
+            msg = f"There is no option `{_shown(name)}`. Known: {', '.join(KNOWN)}."
+            raise InvalidOptionError(msg, option=_shown(name), allowed=list(KNOWN))
+    if options.get("priority", "normal") != "normal":
+        msg = "`priority` can only be normal: this version starts jobs in the order they came in."
+        raise InvalidOptionError(msg, option="priority", allowed=["normal"])
+
+
+def _model(options: Mapping[str, object], catalog: Catalog) -> str | None:
+    model, engine = _text(options, "model"), _text(options, "engine")
+    if model is not None and engine is not None and model != engine:
+        _refuse("engine", "`model` and `engine` name the same thing; give one of them.")
+    named = model or engine
+    if named is None or named == AUTO:
+        return named
+    try:
+        return catalog.model(named).id
+    except UnknownModelError as exc:
+        msg = f"There is no model '{_shown(named)}'. Known: {', '.join(catalog.known_ids)}."
+        allowed = list(catalog.known_ids)
+        raise InvalidOptionError(msg, option="model", allowed=allowed) from exc
+
+
+def _languages(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, list) or len(cast("list[object]", listed)) > _MAX_LANGUAGES:
+        _refuse("language", f"`language` must be at most {_MAX_LANGUAGES} codes, such as ar,en.")
+    codes = [str(code).strip() for code in cast("list[object]", listed)]
+    for code in codes:
+        if not _LANGUAGE.fullmatch(code):
+            _refuse("language", f"'{_shown(code)}' is no language code such as ar or en (ISO 639).")
+    return tuple(dict.fromkeys(codes))
+
+
+def _dpi(value: object) -> int | None:
+    if value is None:
+        return None
+    low, high = _DPI_RANGE
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and low <= int(text) <= high):
+        msg = f"`dpi` must be a whole number from {low} to {high}."
+        raise InvalidOptionError(msg, option="dpi", limit=[low, high])
+    return int(text)
+
+
+def _metadata(value: object, max_bytes: int) -> Mapping[str, object]:
+    if value is None:
+        return {}
+    found = _json_object("metadata", value)
+    encoded = json.dumps(found, ensure_ascii=False)
+    if _SURROGATE.search(encoded):
+        _refuse("metadata", "`metadata` holds half a character (a lone surrogate).")
+    if len(encoded.encode()) > max_bytes:
+        msg = f"`metadata` may take at most {max_bytes} bytes of JSON."
+        raise InvalidOptionError(msg, option="metadata", limit=max_bytes)
+    return found
+
+
+def _json_object(name: str, value: object) -> dict[str, object]:
+    found = value
+    if isinstance(value, str):
+        try:
+            found = json.loads(value, parse_constant=lambda _: _refuse_json(name))
+        except (ValueError, RecursionError):
+            _refuse_json(name)
+    if not isinstance(found, dict):
+        _refuse_json(name)
+    return {str(key): item for key, item in cast("dict[object, object]", found).items()}
+
+
+def _refuse_json(name: str) -> NoReturn:
+    _refuse(name, f'`{name}` must be a JSON object, such as {{"order": 7}}.')
+
+
+def _text(options: Mapping[str, object], name: str) -> str | None:
+    value = options.get(name)
+    if value is not None and not isinstance(value, str):
+        _refuse(name, f"`{name}` must be a string.")
+    return value
+
+
+def _refuse(option: str, detail: str) -> NoReturn:
+    raise InvalidOptionError(detail, option=_shown(option))
+
+
+def _shown(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text[:100])

@@ -1,0 +1,117 @@
+"""The story of a submission: check, keep the upload, create the job, answer; then ask after it."""
+
+from __future__ import annotations
+
+import secrets
+
+from fastapi import APIRouter, Request, Response
+
+from ocr_api.api.answers import job_response, json_response, page_response
+from ocr_api.api.body import body_pieces, open_body
+from ocr_api.api.filenames import clean_filename
+from ocr_api.api.model_choice import choose_model
+from ocr_api.api.openapi import LISTING, ONE_JOB, ONE_PAGE, SUBMISSION
+from ocr_api.api.options import Choices, read_options
+from ocr_api.api.receiving import refusals_drained
+from ocr_api.api.services import FromApp, Services
+from ocr_api.api.upload import Upload, kept_upload
+from ocr_api.api.waiting import job_when_ended, read_wait, unless_gone
+from ocr_api.catalog import Resolution
+from ocr_api.errors import InvalidOptionError
+from ocr_api.jobs import Job, JobStatus
+from ocr_api.wire import accepted_view, job_list_view
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.post("/ocr", status_code=202, **SUBMISSION)
+async def submit(request: Request, services: FromApp) -> Response:
+    """Takes in one image or PDF; the answer tells where its job is.
+
+    The file comes as the field `file` of a multipart form, as the body itself, or as `base64` in
+    JSON. Options are form fields, query parameters or JSON members.
+    """
+    refuse_later_headers(request)
+    pieces = body_pieces(request, services.limits)
+    async with refusals_drained(pieces):
+        body = await open_body(request, pieces, services.limits)
+        query = tuple(request.query_params.multi_items())
+        check_options(services, (*query, *body.options))
+        job_id = secrets.token_urlsafe(16)
+        async with kept_upload(services, body, job_id) as upload:
+            await body.finish()
+            choices = check_options(services, (*query, *body.options))
+            resolution = await choose_model(services, choices.model)
+            job = new_job(job_id, upload, choices, resolution, body.filename)
+            job = await services.store.create(job)
+    answer = json_response(accepted_view(job), status=202)
+    answer.headers["Location"] = f"/ocr/{job.id}"
+    answer.headers["Retry-After"] = "1"
+    return answer
+
+
+@router.get("/ocr", **LISTING)
+async def list_jobs(
+    services: FromApp,
+    limit: int = 20,
+    cursor: str | None = None,
+    status: JobStatus | None = None,
+    model: str | None = None,
+) -> Response:
+    """Lists jobs, newest first, without their results."""
+    if not 1 <= limit <= 100:
+        raise InvalidOptionError("`limit` must be from 1 to 100.", option="limit", limit=[1, 100])
+    found = await services.store.list_jobs(limit=limit, cursor=cursor, status=status, model=model)
+    return json_response(job_list_view(found.jobs, found.next_cursor))
+
+
+@router.get("/ocr/{job_id}", **ONE_JOB)
+async def show_job(request: Request, services: FromApp, job_id: str) -> Response:
+    """Tells how a job stands, with the text once it is completed; `wait` holds the answer."""
+    wait = read_wait(request, services.limits.max_wait_s)
+    job = await unless_gone(request, lambda: job_when_ended(services, job_id, wait.seconds))
+    answer = await job_response(services, job, request.headers.get("if-none-match"))
+    if wait.is_preference:
+        answer.headers["Preference-Applied"] = f"wait={wait.seconds:g}"
+    return answer
+
+
+@router.get("/ocr/{job_id}/pages/{page_number}", **ONE_PAGE)
+async def show_page(services: FromApp, job_id: str, page_number: int) -> Response:
+    """Gives one page as soon as it is read, while the rest of the job goes on."""
+    job = await services.store.get(job_id)
+    return await page_response(services, job, page_number)
+
+
+def refuse_later_headers(request: Request) -> None:
+    """Refuses a promise that this version cannot keep.
+
+    Raises:
+        InvalidOptionError: There is an Idempotency-Key.
+    """
+    if "idempotency-key" in request.headers:
+        msg = "The header Idempotency-Key is not offered by this version; leave it out."
+        raise InvalidOptionError(msg, option="Idempotency-Key")
+
+
+def check_options(services: Services, given: tuple[tuple[str, object], ...]) -> Choices:
+    """Checks the options known so far; see `read_options`."""
+    return read_options(given, services.catalog, services.limits.max_metadata_bytes)
+
+
+def new_job(
+    job_id: str, upload: Upload, choices: Choices, resolution: Resolution, sent_name: str | None
+) -> Job:
+    """Gives the job that a submission becomes; the store sets its times."""
+    return Job(
+        id=job_id,
+        model=resolution.model,
+        requested_model=resolution.requested_model,
+        model_is_default=resolution.is_default,
+        media_type=upload.media_type,
+        size_bytes=upload.size_bytes,
+        upload_key=upload.key,
+        filename=choices.filename or clean_filename(sent_name),
+        options=choices.job,
+        warnings=() if resolution.warning is None else (resolution.warning,),
+    )

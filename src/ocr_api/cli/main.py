@@ -1,0 +1,165 @@
+"""The commands and their options; what they do stands in the modules beside this one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Never, TypeVar
+
+import anyio
+import typer
+
+from ocr_api import __version__
+from ocr_api.api.app import run_api
+from ocr_api.catalog import AUTO, load_catalog, this_host
+from ocr_api.cli.doctor import examine, print_findings
+from ocr_api.cli.models import print_models
+from ocr_api.cli.outcomes import Outcome
+from ocr_api.cli.read import OutputForm, ReadRequest, read_files
+from ocr_api.cli.serve import serve
+from ocr_api.errors import OcrApiError
+from ocr_api.observability import configure_logging
+from ocr_api.settings import Settings, load_settings
+from ocr_api.worker.main import run_worker
+
+Result = TypeVar("Result")
+
+app = typer.Typer(
+    name="ocr-api",
+    help="Self-hosted OCR: submit an image or a PDF, get a job, read the text.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+HostOption = Annotated[str | None, typer.Option(help="Address to listen on [API_HOST].")]
+PortOption = Annotated[int | None, typer.Option(help="Port to listen on [API_PORT].")]
+DataOption = Annotated[Path | None, typer.Option(help="Folder of all data [DATA_DIR].")]
+ProcessesOption = Annotated[
+    int | None, typer.Option(help="Pages read at the same time [WORKER_PROCESSES].")
+]
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - the form that typer calls
+    if value:
+        typer.echo(f"ocr-api {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Self-hosted OCR: submit an image or a PDF, get a job, read the text."""
+
+
+@app.command("serve")
+def serve_command(
+    host: HostOption = None,
+    port: PortOption = None,
+    data_dir: DataOption = None,
+    processes: ProcessesOption = None,
+) -> None:
+    """Start the whole service on this machine: store, API and worker."""
+    settings = _settings(
+        api_host=host, api_port=port, data_dir=data_dir, worker_processes=processes
+    )
+    _run(lambda: serve(settings))
+
+
+@app.command("api")
+def api_command(
+    host: HostOption = None,
+    port: PortOption = None,
+    data_dir: DataOption = None,
+    listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Start the API alone, beside an external Redis or Valkey."""
+    settings = _settings(api_host=host, api_port=port, data_dir=data_dir)
+    _run(lambda: run_api(settings, listen_fd=listen_fd))
+
+
+@app.command("worker")
+def worker_command(data_dir: DataOption = None, processes: ProcessesOption = None) -> None:
+    """Start a worker alone, beside an external Redis or Valkey."""
+    settings = _settings(data_dir=data_dir, worker_processes=processes)
+    _run(lambda: run_worker(settings))
+
+
+@app.command("read")
+def read_command(
+    *,
+    files: Annotated[list[str], typer.Argument(help="Files and folders; - for standard input.")],
+    model: Annotated[str, typer.Option(help="Model that reads.")] = AUTO,
+    form: Annotated[OutputForm, typer.Option("--format", help="Form of the results.")] = (
+        OutputForm.TEXT
+    ),
+    language: Annotated[
+        list[str] | None, typer.Option(help="ISO 639 code; may be given several times.")
+    ] = None,
+    out: Annotated[
+        bool, typer.Option("--out", help="Write results beside the inputs; skip what is done.")
+    ] = False,
+    processes: ProcessesOption = None,
+) -> None:
+    """Read files at once, without a server.
+
+    Exit codes: 0 all read, 1 some failed, 2 wrong usage, 3 none read, 130 interrupted.
+    """
+    settings = _settings(worker_processes=processes)
+    request = ReadRequest(tuple(files), model, form, tuple(language or ()), write_beside=out)
+    outcome = _run(lambda: read_files(settings, request))
+    raise typer.Exit(outcome)
+
+
+@app.command("models")
+def models_command() -> None:
+    """List the models, and why one cannot run here."""
+    settings = _settings()
+    try:
+        print_models(load_catalog(settings.catalog_file), this_host(), settings.default_model)
+    except OcrApiError as exc:
+        _fail(exc)
+
+
+@app.command("doctor")
+def doctor_command(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data_dir: DataOption = None,
+) -> None:
+    """Tell what can run on this machine, and why not; exit code 1 where the service cannot."""
+    settings = _settings(data_dir=data_dir)
+    findings = _run(lambda: examine(settings))
+    raise typer.Exit(print_findings(findings, as_json=as_json))
+
+
+def _settings(**overrides: object) -> Settings:
+    try:
+        settings = load_settings(**overrides)
+    except OcrApiError as exc:
+        _fail(exc, Outcome.USAGE)
+    configure_logging(settings.log_level, settings.log_format)
+    return settings
+
+
+def _run(work: Callable[[], Awaitable[Result]]) -> Result:
+    try:
+        return anyio.run(work)
+    except OcrApiError as exc:
+        _fail(exc)
+    except KeyboardInterrupt:
+        raise typer.Exit(Outcome.INTERRUPTED) from None
+
+
+def _fail(error: OcrApiError, outcome: Outcome = Outcome.SOME_FAILED) -> Never:
+    typer.echo(f"ocr-api: {error.detail} [{error.code}]", err=True)
+    raise typer.Exit(outcome)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

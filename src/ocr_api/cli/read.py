@@ -1,0 +1,198 @@
+"""`ocr-api read`: reads files at once with the worker's children, without a server."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import anyio
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ocr_api.catalog import load_catalog, this_host
+from ocr_api.cli.inputs import InputFile, find_inputs, write_result
+from ocr_api.cli.outcomes import Outcome
+from ocr_api.errors import ModelUnavailableError, OcrApiError
+from ocr_api.jobs import JobOptions, PageResult
+from ocr_api.settings import Settings
+from ocr_api.wire.result import page_metadata, page_view
+from ocr_api.worker.main import reader_plan
+from ocr_api.worker.page_reader import PageReader
+from ocr_api.worker.page_steps import PageSource
+
+
+class OutputForm(StrEnum):
+    """Form of the results."""
+
+    TEXT = "text"
+    JSON = "json"
+
+    @property
+    def suffix(self) -> str:
+        """Ending of result files."""
+        return "txt" if self is OutputForm.TEXT else "json"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """What the command line asks for.
+
+    Attributes:
+        names: Files and folders; `-` = standard input.
+        model: Model that reads; `auto` = chosen for each page.
+        form: Form of the results.
+        languages: ISO 639 codes; empty = found on the page.
+        write_beside: Results go beside the inputs, and inputs with a result are skipped.
+    """
+
+    names: tuple[str, ...]
+    model: str
+    form: OutputForm
+    languages: tuple[str, ...] = ()
+    write_beside: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many files came to which end."""
+
+    read: int = 0
+    failed: int = 0
+
+    def count(self, error: OcrApiError | None) -> None:
+        """Counts one more file."""
+        if error is None:
+            self.read += 1
+        else:
+            self.failed += 1
+
+    @property
+    def outcome(self) -> Outcome:
+        """The exit code that tells it."""
+        if not self.failed:
+            return Outcome.DONE
+        return Outcome.SOME_FAILED if self.read else Outcome.NONE_READ
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One file on its way."""
+
+    item: InputFile
+    done: anyio.Event
+    result: PageResult | None = None
+    error: OcrApiError | None = None
+
+
+async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
+    """Reads all files, several at a time, and prints or writes the results in their order.
+
+    Raises:
+        UnknownModelError: No model has the id.
+        ModelUnavailableError: The model cannot run here.
+    """
+    reader = _reader(settings, request.model)
+    inputs = await anyio.to_thread.run_sync(lambda: list(find_inputs(request.names)))
+    waiting = [item for item in inputs if not (request.write_beside and _is_done(item, request))]
+    tally = Tally(read=len(inputs) - len(waiting))
+    try:
+        with _progress(len(inputs), tally.read) as advance:
+            async for slot in _read_in_order(reader, request, waiting, settings.reader_count):
+                tally.count(slot.error)
+                _deliver(slot, request, is_alone=len(inputs) == 1)
+                advance()
+    finally:
+        await reader.close()
+    return tally.outcome
+
+
+def _reader(settings: Settings, model: str) -> PageReader:
+    catalog, host = load_catalog(settings.catalog_file), this_host()
+    found = catalog.availability(model, host)
+    if not found.is_available:
+        msg = f"Model '{model}' cannot run here: {found.reason} See `ocr-api models`."
+        raise ModelUnavailableError(msg, model=model)
+    return PageReader(reader_plan(settings), catalog, host)
+
+
+def _is_done(item: InputFile, request: ReadRequest) -> bool:
+    return item.is_done(request.form.suffix)
+
+
+async def _read_in_order(
+    reader: PageReader, request: ReadRequest, items: Sequence[InputFile], readers: int
+) -> AsyncIterator[_Slot]:
+    """Gives the slots in the order of the items; reads a few ahead of what has been taken."""
+    waiting = deque(items)
+    ahead: deque[_Slot] = deque()
+    async with anyio.create_task_group() as tasks:
+        while waiting or ahead:
+            while waiting and len(ahead) < readers + 1:
+                slot = _Slot(waiting.popleft(), anyio.Event())
+                ahead.append(slot)
+                tasks.start_soon(_fill, reader, request, slot)
+            await ahead[0].done.wait()
+            yield ahead.popleft()
+
+
+async def _fill(reader: PageReader, request: ReadRequest, slot: _Slot) -> None:
+    try:
+        descriptor, media_type = await anyio.to_thread.run_sync(slot.item.open)
+        try:
+            options = JobOptions(languages=request.languages)
+            source = PageSource(descriptor, media_type, options=options)
+            slot.result = await reader.read(source, request.model)
+        finally:
+            os.close(descriptor)
+    except OcrApiError as exc:
+        slot.error = exc
+    finally:
+        slot.done.set()
+
+
+def _deliver(slot: _Slot, request: ReadRequest, *, is_alone: bool) -> None:
+    if slot.error is not None:
+        typer.echo(f"{slot.item.name}: {slot.error.detail} [{slot.error.code}]", err=True)
+    path = slot.item.result_path(request.form.suffix)
+    if request.write_beside and path is not None:
+        if slot.result is not None:
+            write_result(path, _rendered(slot, request.form) + "\n")
+        return
+    if slot.result is not None and request.form is OutputForm.TEXT and not is_alone:
+        typer.echo(f"==> {slot.item.name} <==")
+    if slot.result is not None or request.form is OutputForm.JSON:
+        typer.echo(_rendered(slot, request.form))
+
+
+def _rendered(slot: _Slot, form: OutputForm) -> str:
+    if slot.result is not None and form is OutputForm.TEXT:
+        return slot.result.text.text
+    body: dict[str, object] = {"file": slot.item.name}
+    if slot.result is not None:
+        body["page"] = page_view(slot.result).model_dump(mode="json")
+        body["metadata"] = page_metadata(slot.result).model_dump(mode="json")
+    if slot.error is not None:
+        body["error"] = {"code": slot.error.code, "detail": slot.error.detail}
+    return json.dumps(body, ensure_ascii=False)
+
+
+@contextmanager
+def _progress(total: int, done: int) -> Generator[Callable[[], None]]:
+    """Shows a bar on a terminal; gives the function that moves it on by one file."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal or total < 2,
+    ) as progress:
+        bar = progress.add_task("Reading", total=total, completed=done)
+        yield lambda: progress.advance(bar)

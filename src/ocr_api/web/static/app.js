@@ -1,0 +1,197 @@
+// The page at /: speaks the public API only, and writes server text as text, never as markup.
+const $ = (id) => document.getElementById(id);
+const WAIT_S = 20;
+const RETRIES = 30;
+let file = null;
+let run = 0;
+let text = "";
+
+function choose(found) {
+  if (!found) return;
+  file = found;
+  $("chosen").textContent = found.name || "pasted image";
+  $("read").disabled = false;
+}
+
+function showState(message, busy) {
+  $("state").textContent = message;
+  $("progress").hidden = !busy;
+  $("form").setAttribute("aria-busy", String(busy));
+}
+
+function showError(problem) {
+  const box = $("error");
+  box.replaceChildren();
+  const sentence = document.createElement("p");
+  sentence.textContent = problem.detail || "Something went wrong.";
+  sentence.dir = "auto";
+  box.append(sentence);
+  if (typeof problem.code === "string") {
+    const link = document.createElement("a");
+    link.href = `/docs/errors#${encodeURIComponent(problem.code)}`;
+    link.textContent = problem.code;
+    box.append(link);
+  }
+  box.hidden = false;
+  showState("", false);
+}
+
+async function problemOf(response) {
+  try {
+    return await response.json();
+  } catch {
+    return { detail: `The service answered ${response.status}.` };
+  }
+}
+
+async function submit(current) {
+  const form = new FormData();
+  if ($("model").value) form.append("model", $("model").value);
+  form.append("file", file, file.name || "pasted");
+  const response = await fetch("/ocr", { method: "POST", body: form });
+  if (!response.ok) throw await problemOf(response);
+  const accepted = await response.json();
+  if (current === run) await follow(current, accepted.job_id);
+}
+
+async function follow(current, jobId) {
+  let failures = 0;
+  const address = `/ocr/${encodeURIComponent(jobId)}?wait=`;
+  let wait = 0;
+  while (current === run) {
+    const response = await fetch(address + wait).catch(() => null);
+    if (response && response.ok) {
+      failures = 0;
+      wait = WAIT_S;
+      const job = await response.json();
+      if (current !== run || showJob(job)) return;
+    } else if (response && response.status !== 503) {
+      throw await problemOf(response);
+    } else if (++failures > RETRIES) {
+      throw { detail: "The service does not answer any more. The file is kept; ask again later." };
+    } else {
+      showState("The service is away; trying again …", true);
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+    }
+  }
+}
+
+function showJob(job) {
+  if (job.status === "completed") showResult(job);
+  else if (job.status === "failed") showError(job.error_detail || { detail: job.error });
+  else if (job.status === "cancelled") showState("The job was cancelled.", false);
+  else showProgress(job);
+  return ["completed", "failed", "cancelled"].includes(job.status);
+}
+
+function showProgress(job) {
+  const { pages_done: done, pages_total: total } = job.progress;
+  const bar = $("progress");
+  if (total > 1) {
+    bar.max = total;
+    bar.value = done;
+  } else {
+    bar.removeAttribute("value");
+  }
+  const waits = job.status === "pending" ? "Waiting for a worker …" : "Reading …";
+  showState(total > 1 ? `${waits} page ${done + 1} of ${total}` : waits, true);
+}
+
+function showResult(job) {
+  text = job.result.text;
+  const pages = job.result.metadata.pages;
+  const facts = [[...new Set(pages.map((page) => page.model))].join(", ")];
+  if (job.result.confidence !== null) facts.push(`confidence ${Math.round(job.result.confidence * 100)} %`);
+  facts.push(`${pages.reduce((sum, page) => sum + page.duration_s, 0).toFixed(1)} s`);
+  $("facts").textContent = facts.filter(Boolean).join(" · ");
+  const warnings = [...job.warnings, ...pages.flatMap((page) => page.warnings), ...job.failed_pages.map((page) => `Page ${page.page_number}: ${page.error}`)];
+  $("warnings").replaceChildren(...warnings.map((warning) => {
+    const item = document.createElement("li");
+    item.textContent = warning;
+    return item;
+  }));
+  $("text").replaceChildren(...text.split("\n").map((line) => {
+    const row = document.createElement("p");
+    row.dir = "auto"; // each line by its own first letter: Arabic stands on the right
+    row.textContent = line;
+    return row;
+  }));
+  $("result").hidden = false;
+  showState(text.trim() ? "Done." : "Done: no text was found on the page.", false);
+  $("text").focus({ preventScroll: true });
+}
+
+async function start() {
+  const current = ++run;
+  $("error").hidden = true;
+  $("result").hidden = true;
+  showState("Sending …", true);
+  try {
+    await submit(current);
+  } catch (problem) {
+    if (current === run) showError(problem instanceof Error ? { detail: "The service cannot be reached." } : problem);
+  }
+}
+
+async function loadModels() {
+  const response = await fetch("/models").catch(() => null);
+  if (!response || !response.ok) return;
+  const list = await response.json();
+  const select = $("model");
+  select.options[0].textContent = `current (${list.current_model})`;
+  for (const model of list.models) {
+    const option = new Option(model.is_available ? model.name : `${model.name}: not available`, model.id);
+    option.disabled = !model.is_available;
+    option.title = model.is_available ? model.best_for : model.message;
+    select.append(option);
+  }
+  const about = () => {
+    const chosen = list.models.find((model) => model.id === select.value);
+    $("about-model").textContent = chosen ? `Good for: ${chosen.best_for}` : list.warnings.join(" ");
+  };
+  select.addEventListener("change", about);
+  about();
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(text);
+    showState("Copied.", false);
+  } catch {
+    const selection = getSelection();
+    selection.selectAllChildren($("text"));
+    showState("The text is selected; copy it with Ctrl+C.", false);
+  }
+}
+
+function download() {
+  const address = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = `${(file?.name || "page").replace(/\.[^.]*$/, "")}.txt`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
+}
+
+$("file").addEventListener("change", (event) => choose(event.target.files[0]));
+$("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (file) start();
+});
+$("copy").addEventListener("click", copy);
+$("download").addEventListener("click", download);
+document.addEventListener("paste", (event) => choose(event.clipboardData?.files[0]));
+for (const kind of ["dragenter", "dragover"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    $("drop").classList.add("over");
+  });
+}
+for (const kind of ["dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    $("drop").classList.remove("over");
+  });
+}
+document.addEventListener("drop", (event) => choose(event.dataTransfer?.files[0]));
+loadModels();

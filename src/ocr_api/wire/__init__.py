@@ -1,0 +1,82 @@
+"""The JSON that callers see: one model a shape, and pure functions that fill them."""
+
+from ocr_api.wire.base import WireModel, instant
+from ocr_api.wire.job import (
+    JobAccepted,
+    JobList,
+    JobProgress,
+    JobView,
+    accepted_view,
+    job_links,
+    job_list_view,
+    job_view,
+)
+from ocr_api.wire.models import (
+    CurrentModelView,
+    DownloadProgress,
+    ModelList,
+    ModelStatus,
+    ModelView,
+    SwitchRequest,
+    SwitchView,
+    WorkerView,
+)
+from ocr_api.wire.problem import ProblemView, problem_type, problem_view
+from ocr_api.wire.result import (
+    BlockView,
+    BoxView,
+    LineView,
+    PageMetadata,
+    PageView,
+    ResultMetadata,
+    ResultView,
+    WordView,
+    join_pages,
+    page_metadata,
+    page_view,
+    result_view,
+)
+from ocr_api.wire.service import HealthView, ReadyView, ServiceView
+from ocr_api.wire.single_page import SinglePage, page_failure, single_page
+
+__all__ = [
+    "BlockView",
+    "BoxView",
+    "CurrentModelView",
+    "DownloadProgress",
+    "HealthView",
+    "JobAccepted",
+    "JobList",
+    "JobProgress",
+    "JobView",
+    "LineView",
+    "ModelList",
+    "ModelStatus",
+    "ModelView",
+    "PageMetadata",
+    "PageView",
+    "ProblemView",
+    "ReadyView",
+    "ResultMetadata",
+    "ResultView",
+    "ServiceView",
+    "SinglePage",
+    "SwitchRequest",
+    "SwitchView",
+    "WireModel",
+    "WordView",
+    "WorkerView",
+    "accepted_view",
+    "instant",
+    "job_links",
+    "job_list_view",
+    "job_view",
+    "join_pages",
+    "page_failure",
+    "page_metadata",
+    "page_view",
+    "problem_type",
+    "problem_view",
+    "result_view",
+    "single_page",
+]

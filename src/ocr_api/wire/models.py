@@ -1,0 +1,86 @@
+"""Models and their state, as callers see them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ocr_api.wire.base import WireModel
+
+ModelStatus = Literal[
+    "not_found", "downloading", "ready", "loading", "loaded", "unloading", "failed"
+]
+
+
+class DownloadProgress(WireModel):
+    """How far a download of weights has come, in bytes."""
+
+    done_bytes: int
+    total_bytes: int | None = None
+
+
+class ModelView(WireModel):
+    """One model, and what can be done with it here."""
+
+    id: str
+    name: str
+    engine: str | None = Field(
+        default=None, description="What runs it; null = nothing in this version."
+    )
+    best_for: str
+    languages: list[str] = Field(description="ISO 639-1 codes; empty = many.")
+    license: str = Field(description="SPDX expression of the weights.")
+    quantization: str | None = None
+    device: str = Field(description="`cpu` or `cuda`.")
+    memory_mib: int | None = Field(default=None, description="Memory of one loaded instance.")
+    is_loaded: bool
+    is_ready: bool = Field(description="A job for it would be started now.")
+    is_available: bool = Field(description="It can run here; `message` says why not.")
+    status: ModelStatus
+    progress: DownloadProgress | None = None
+    message: str = ""
+
+
+class ModelList(WireModel):
+    """All models that callers may name."""
+
+    models: list[ModelView]
+    current_model: str = Field(description="Serves jobs that name no model.")
+    default_model: str = Field(description="As configured.")
+    warnings: list[str] = Field(description="Why another model than the default serves.")
+
+
+class WorkerView(WireModel):
+    """A worker that is alive, by its own report."""
+
+    id: str
+    models: list[str] = Field(description="Loaded now.")
+    memory_mib: int | None = Field(default=None, description="Of its loaded models, where known.")
+    queue: int = Field(description="Pages in its hands, and those waiting that it could take.")
+
+
+class CurrentModelView(WireModel):
+    """The model of jobs that name none."""
+
+    model: str = Field(description="Serves them.")
+    requested_model: str = Field(description="Was switched to, or is the default.")
+    status: ModelStatus
+    is_processing: bool
+    workers: list[WorkerView]
+    warnings: list[str] = Field(description="Why another model than the requested one serves.")
+
+
+class SwitchRequest(WireModel):
+    """Which model shall serve jobs that name none."""
+
+    model: str = Field(min_length=1, max_length=200, examples=["tesseract"])
+
+
+class SwitchView(WireModel):
+    """What a switch did."""
+
+    previous_model: str
+    current_model: str
+    status: ModelStatus
+    message: str

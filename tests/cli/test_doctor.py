@@ -1,0 +1,70 @@
+"""`ocr-api doctor` and `ocr-api models` tell what can run, and why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.processes
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ocr_api.cli.main", *arguments],
+        capture_output=True,
+        timeout=60,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def test_healthy_machine_passes_and_the_fallback_is_told(tmp_path: Path) -> None:
+    done = run("doctor", "--json", "--data-dir", str(tmp_path / "data"))
+    told = {found["topic"]: found for found in json.loads(done.stdout)}
+    assert done.returncode == 0, done.stdout
+    assert told["store"]["detail"].startswith("embedded valkey")
+    assert "ara" in told["languages of Tesseract"]["detail"].split()
+    assert told["model tesseract"]["grade"] == "ok"
+    if told["gpu"]["grade"] == "note":
+        assert told["default model"]["grade"] == "warning"
+        assert "'auto' serves in place of 'qari'" in told["default model"]["detail"]
+    assert not (tmp_path / "data").exists()
+
+
+def test_unreachable_server_fails_with_its_reason() -> None:
+    done = run("doctor", REDIS_HOST="127.0.0.1", REDIS_PORT="1")
+    assert done.returncode == 1
+    assert "failure" in done.stdout
+
+
+def test_models_are_listed_with_reasons() -> None:
+    done = run("models", COLUMNS="200")
+    assert done.returncode == 0
+    assert "qari (default)" in done.stdout
+    assert "tesseract" in done.stdout
+
+
+def test_wrong_setting_stops_the_start_with_exit_code_2() -> None:
+    done = run("serve", API_PORT="99999")
+    assert done.returncode == 2
+    assert "API_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_address_beyond_loopback_needs_consent(tmp_path: Path) -> None:
+    done = run("serve", "--host", "0.0.0.0", "--data-dir", str(tmp_path))  # noqa: S104 - refused
+    assert done.returncode == 1
+    assert "ALLOW_ANONYMOUS" in done.stderr
+
+
+def test_api_and_worker_alone_name_what_they_miss() -> None:
+    for command in ("api", "worker"):
+        done = run(command)
+        assert done.returncode == 1
+        assert "REDIS_HOST" in done.stderr

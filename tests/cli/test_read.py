@@ -1,0 +1,113 @@
+"""`ocr-api read`: files, folders and standard input, without a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.service import scripted_catalog, small_png
+
+pytestmark = pytest.mark.processes
+PAGES = Path(__file__).parents[2] / "eval" / "pages"
+
+
+def read(
+    *arguments: str | Path, data: bytes | None = None, catalog: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command; `model` is the scripted engine unless the arguments name another."""
+    command = [sys.executable, "-m", "ocr_api.cli.main", "read", *map(str, arguments)]
+    if "--model" not in arguments:
+        command += ["--model", "scripted" if catalog is None else "slow"]
+    own = {} if catalog is None else {"CATALOG_FILE": str(catalog)}
+    finished = subprocess.run(
+        command, input=data, capture_output=True, timeout=60, env={**os.environ, **own}, check=False
+    )
+    return subprocess.CompletedProcess(
+        command, finished.returncode, finished.stdout.decode(), finished.stderr.decode()
+    )
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "page.png"
+    path.write_bytes(small_png())
+    return path
+
+
+def test_one_file_is_printed_as_text(page: Path) -> None:
+    done = read(page)
+    assert (done.returncode, done.stdout) == (0, "scripted page\n"), done.stderr
+
+
+def test_standard_input_is_read() -> None:
+    done = read("-", data=small_png())
+    assert (done.returncode, done.stdout) == (0, "scripted page\n"), done.stderr
+
+
+def test_json_names_file_words_and_boxes(page: Path) -> None:
+    done = read(page, "--format", "json")
+    told = json.loads(done.stdout)
+    assert told["file"] == str(page)
+    assert told["page"]["blocks"][0]["lines"][0]["words"][0]["text"] == "scripted"
+    assert told["metadata"]["model"] == "scripted"
+
+
+def test_folder_is_read_in_order_and_foreign_files_are_left_out(page: Path) -> None:
+    page.with_name("a.png").write_bytes(small_png())
+    page.with_name("notes.txt").write_text("no picture")
+    done = read(page.parent)
+    assert done.returncode == 0
+    assert [line for line in done.stdout.splitlines() if line.startswith("==>")] == [
+        f"==> {page.with_name('a.png')} <==",
+        f"==> {page} <==",
+    ]
+
+
+def test_results_go_beside_the_inputs_and_are_not_made_twice(page: Path) -> None:
+    assert read(page.parent, "--out").returncode == 0
+    result = page.with_name("page.png.txt")
+    assert result.read_text() == "scripted page\n"
+    result.write_text("kept")
+    assert read(page.parent, "--out").returncode == 0
+    assert result.read_text() == "kept"
+    os.utime(result, (0, 0))
+    assert read(page.parent, "--out").returncode == 0
+    assert result.read_text() == "scripted page\n"
+
+
+def test_exit_code_tells_the_outcome(page: Path) -> None:
+    wrong = page.with_name("wrong.png")
+    wrong.write_text("<html>")
+    some = read(page, wrong)
+    assert some.returncode == 1
+    assert "unsupported_type" in some.stderr
+    assert "scripted page" in some.stdout
+    assert read(wrong).returncode == 3
+    assert read(page, "--format", "nonsense").returncode == 2
+    assert read(page.with_name("missing.png")).returncode == 3
+    assert read(page, "--model", "nonsense").returncode == 1
+
+
+def test_crash_of_a_child_is_an_error_of_that_file_alone(page: Path, tmp_path: Path) -> None:
+    other = page.with_name("z.png")
+    other.write_bytes(page.read_bytes()[:40])
+    done = read(page, other)
+    assert done.returncode == 1
+    assert "document_damaged" in done.stderr
+    catalog = scripted_catalog(tmp_path / "own.toml", fail="crash")
+    crashed = read(page, catalog=catalog)
+    assert crashed.returncode == 3
+    assert "child_died" in crashed.stderr
+
+
+@pytest.mark.reading
+def test_real_page_is_read_by_the_model_that_suits_it() -> None:
+    done = read(PAGES / "14_ar_naskh_96dpi.jpg", "--model", "auto", "--format", "json")
+    told = json.loads(done.stdout)
+    assert told["metadata"]["model"] == "tesseract"
+    assert "بغداد" in told["page"]["text"]
