@@ -16,14 +16,14 @@ import typer
 
 from ocr_api import __version__
 from ocr_api.api.app import check_exposure
+from ocr_api.api.listening import listening_socket
 from ocr_api.cli.supervision import Program, keep_running
-from ocr_api.errors import SettingsError, StoreError
+from ocr_api.errors import StoreError
 from ocr_api.observability import get_logger
 from ocr_api.settings import Settings
 from ocr_api.store import EmbeddedServer
 
 _log = get_logger(__name__)
-_BACKLOG = 1024
 _STOP_GRACE_S = 5.0
 _READY_POLL_S = 0.05
 _SERVER_PAUSE_S = 0.2
@@ -38,7 +38,7 @@ async def serve(settings: Settings) -> None:
     """
     check_exposure(settings)
     started_at = time.monotonic()
-    with _listening(settings.api_host, settings.api_port) as listener:
+    with listening_socket(settings.api_host, settings.api_port) as listener:
         address = _address(listener)
         async with _store(settings) as redis_url, anyio.create_task_group() as programs:
             environment = _environment(settings, redis_url)
@@ -121,25 +121,6 @@ def _environment(settings: Settings, redis_url: str) -> dict[str, str]:
     replaced = {*chosen, *(f"OCR_API_{name}" for name in chosen)}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in replaced}
     return {**kept, **chosen}
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """Opens the listening socket.
-
-    Raises:
-        SettingsError: The address is taken or not ours.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as exc:
-        listener.close()
-        msg = f"Cannot listen on {host} port {port}: {exc.strerror}. Choose another with --port."
-        raise SettingsError(msg) from exc
-    listener.listen(_BACKLOG)
-    return listener
 
 
 def _address(listener: socket.socket) -> str:

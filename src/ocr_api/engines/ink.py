@@ -75,21 +75,6 @@ def shrink_factor(grey: Grey, *, max_side_px: int, max_pixels: int) -> float:
     return float(min(1.0, max_side_px / max(width, height), by_area))
 
 
-def even_out(grey: Grey) -> Grey:
-    """Gives the page on an even, white ground: shadows, gradients and tinted paper are divided out.
-
-    The ground is estimated as the brightest level near each pixel (dilation and median at a
-    quarter of the size), which follows shadows but not letters.
-    """
-    height, width = grey.shape[:2]
-    if min(height, width) < 4 * MIN_SIDE_PX:
-        return grey
-    small = cv2.resize(grey, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
-    ground = cv2.medianBlur(cv2.dilate(small, np.ones((9, 9), dtype=np.uint8)), 21)
-    full = cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.divide(grey, full, scale=255), dtype=np.uint8)
-
-
 def ink_mask(even: Grey) -> Mask:
     """Gives 255 where there is ink and 0 elsewhere (Otsu); all 0 where the contrast is too low."""
     calm = cv2.GaussianBlur(even, (3, 3), 0)

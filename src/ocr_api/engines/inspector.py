@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 
 from ocr_api.engines import ink
+from ocr_api.engines.ground import even_out
 from ocr_api.engines.probe import FEW_PIECES, Evidence, Prober, scripts_on_page
 from ocr_api.engines.skew import estimate_skew_deg, turn_level
 from ocr_api.engines.tessdata_index import find_languages
@@ -136,7 +137,7 @@ class PageInspector:
 def _work_image(page: PageImage) -> ink.Grey:
     grey = ink.grey_of(page)
     factor = ink.shrink_factor(grey, max_side_px=_MAX_SIDE_PX, max_pixels=_MAX_PIXELS)
-    even = ink.even_out(ink.resize(grey, factor))
+    even = even_out(ink.resize(grey, factor))
     height_px = ink.measure_ink(ink.ink_mask(even)).text_height_px
     if not 0.0 < height_px < _SMALL_TEXT_PX:
         return even

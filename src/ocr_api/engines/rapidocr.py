@@ -12,11 +12,11 @@ from rapidocr import RapidOCR
 
 from ocr_api.engines import ink
 from ocr_api.engines.base import ReadOptions
+from ocr_api.engines.ground import even_out
+from ocr_api.engines.layout import blocks_of
 from ocr_api.errors import EngineError, EngineMemoryError, ModelLoadError
 from ocr_api.pages import Block, Box, Line, PageImage, PageText, PageTraits, Script, Word
 from ocr_api.pages.cleaning import clean_text, main_direction
-from ocr_api.pages.reading_order import Piece, order_pieces
-from ocr_api.pages.text import mean_confidence
 
 _MAX_PIXELS = 12_000_000
 _MAX_SIDE_PX = 6_000
@@ -103,8 +103,8 @@ class RapidOcrEngine:
             return ()
         self._ocr.text_det.limit_side_len = _detector_side(pixels, text_height_px)
         lines = self._recognise(pixels)
-        pieces = [_piece(line, factor, page) for line in lines]
-        return _build_blocks([piece for piece in pieces if piece is not None])
+        built = [_build_line(line, factor, page) for line in lines]
+        return blocks_of([line for line in built if line is not None])
 
     def _recognise(self, pixels: Pixels) -> list[_FoundLine]:
         try:
@@ -133,7 +133,7 @@ def _sized_pixels(page: PageImage) -> tuple[Pixels, float, float]:
     bound = ink.shrink_factor(grey, max_side_px=_MAX_SIDE_PX, max_pixels=_MAX_PIXELS)
     sized = ink.resize(grey, bound)
     # Even ground is for measuring only: photographs were read better as they are.
-    _, stats = ink.without_specks(ink.even_out(sized))
+    _, stats = ink.without_specks(even_out(sized))
     if not ink.may_be_writing(stats):
         return sized, bound, 0.0
     height_px = stats.text_height_px
@@ -150,8 +150,8 @@ def _detector_side(pixels: Pixels, text_height_px: float) -> int:
     return round(float(min(wished, (_DETECTOR_MAX_PIXELS * long / short) ** 0.5)))
 
 
-def _piece(line: _FoundLine, factor: float, page: PageImage) -> Piece[Line] | None:
-    raw, score, corners, found_words = line
+def _build_line(found: _FoundLine, factor: float, page: PageImage) -> Line | None:
+    raw, score, corners, found_words = found
     text = clean_text(raw)
     if not text:
         return None
@@ -163,7 +163,7 @@ def _piece(line: _FoundLine, factor: float, page: PageImage) -> Piece[Line] | No
         confidence,
         [(str(w[0]), _box(np.asarray(w[2]), factor, page)) for w in found_words],
     )
-    return Piece(box, len(text), Line(text, box, words, main_direction(text), confidence))
+    return Line(text, box, words, main_direction(text), confidence)
 
 
 def _words(
@@ -203,25 +203,6 @@ def _group_by_token(
             return None
         groups.append(boxes)
     return groups
-
-
-def _build_blocks(pieces: Sequence[Piece[Line]]) -> tuple[Block, ...]:
-    blocks: list[Block] = []
-    for rows in order_pieces(pieces):
-        lines = tuple(_join_row([piece.content for piece in row]) for row in rows)
-        blocks.append(Block(lines, Box.around(line.box for line in lines)))
-    return tuple(blocks)
-
-
-def _join_row(row: Sequence[Line]) -> Line:
-    """Gives one line for pieces that stand side by side."""
-    if len(row) == 1:
-        return row[0]
-    text = " ".join(line.text for line in row)
-    words = tuple(word for line in row for word in line.words)
-    confidence = mean_confidence((line.confidence, len(line.text)) for line in row)
-    box = Box.around(line.box for line in row)
-    return Line(text, box, words, main_direction(text), confidence)
 
 
 def _box(corners: npt.NDArray[Any], factor: float, page: PageImage) -> Box:

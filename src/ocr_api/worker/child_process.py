@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -161,8 +162,10 @@ class ChildProcess:
     async def kill(self) -> None:
         """Ends the process at once and waits until it is gone; not interrupted by cancellation."""
         with anyio.CancelScope(shield=True):
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            if self.is_running:
+                # Not Popen.kill: it reaps a child that has just ended, and its exit status is lost.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
             await self._process.wait()
             await self._stream.aclose()
 

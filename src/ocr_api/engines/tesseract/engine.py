@@ -12,6 +12,7 @@ import numpy as np
 
 from ocr_api.engines import ink
 from ocr_api.engines.base import ReadOptions
+from ocr_api.engines.ground import even_out
 from ocr_api.engines.tessdata_index import LanguageData, find_languages
 from ocr_api.engines.tesseract.bilingual import join_readings
 from ocr_api.engines.tesseract.languages import ReadingPlan, plan_reading
@@ -123,7 +124,7 @@ class TesseractEngine:
             return
         grey = ink.grey_of(page)
         bound = ink.shrink_factor(grey, max_side_px=_MAX_SIDE_PX, max_pixels=_MAX_PIXELS)
-        even, stats = ink.without_specks(ink.even_out(ink.resize(grey, bound)))
+        even, stats = ink.without_specks(even_out(ink.resize(grey, bound)))
         if not ink.may_be_writing(stats):
             return
         unread_share = 1.0

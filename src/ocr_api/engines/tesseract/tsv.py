@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from ocr_api.engines.layout import blocks_of
 from ocr_api.pages import Block, Box, Direction, Line, Word
 from ocr_api.pages.cleaning import clean_text, main_direction, restore_arabic_punctuation
 from ocr_api.pages.text import mean_confidence
 
 _WORD_LEVEL = "5"
 _COLUMNS = 12
+_WIDEST_SPACE = 1.0
+"""Words of one piece of a line are at most this many word heights apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,33 @@ def lines_of(words: Iterable[PlacedWord]) -> list[list[PlacedWord]]:
 
 
 def build_blocks(words: Iterable[PlacedWord]) -> tuple[Block, ...]:
-    """Gives blocks of lines of words; words must come in reading order."""
-    blocks: list[Block] = []
-    for _, members in groupby(words, key=lambda placed: placed.place[0]):
-        lines = tuple(_build_line([item.word for item in line]) for line in lines_of(members))
-        blocks.append(Block(lines, Box.around(line.box for line in lines)))
-    return tuple(blocks)
+    """Gives blocks of lines of words in reading order.
+
+    Tesseract takes columns under a heading for one, and a table's columns for blocks; so its
+    lines are parted at wide gaps and put in order anew.
+
+    Args:
+        words: Line by line, in reading order within each line.
+    """
+    pieces = [piece for line in lines_of(words) for piece in _part(line)]
+    return blocks_of([_build_line(piece) for piece in pieces])
+
+
+def _part(line: Sequence[PlacedWord]) -> Iterator[list[Word]]:
+    """Yields the words of a line up to each gap that is wider than a space."""
+    heights = sorted(item.word.box.height_px for item in line)
+    widest_px = _WIDEST_SPACE * heights[len(heights) // 2]
+    piece: list[Word] = []
+    for item in line:
+        if piece and _gap_px(piece[-1].box, item.word.box) > widest_px:
+            yield piece
+            piece = []
+        piece.append(item.word)
+    yield piece
+
+
+def _gap_px(one: Box, other: Box) -> int:
+    return max(one.left, other.left) - min(one.right, other.right)
 
 
 def scale_word(placed: PlacedWord, factor: float, width_px: int, height_px: int) -> PlacedWord:
