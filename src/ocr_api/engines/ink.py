@@ -17,7 +17,13 @@ Labels = npt.NDArray[np.int32]
 
 MIN_SIDE_PX = 8
 """Narrower pages hold no legible writing."""
-_MAX_ASPECT = 40.0
+_MAX_ASPECT = 120.0
+"""A strip with one line of 300 letters is about 90 times as long as high."""
+_HIGHEST_LETTER = 0.3
+_SIGN_LETTER_PX = 250.0
+"""Higher pieces than this share of the page are pictures, except on small pictures of signs."""
+_NEAR_LETTERS = 0.8
+_LONG_RULE = 12.0
 _MANY_PIECES = 15_000
 """A page of small print has about 10,000 letters; more pieces than this are cleaned of specks."""
 _MOST_PIECES = 60_000
@@ -129,6 +135,27 @@ def letter_mask(mask: Mask) -> Mask:
     return (kept[labels] * 255).astype(np.uint8)
 
 
+def isolate_letters(even: Grey, text_height_px: float) -> Grey:
+    """Gives the page with nothing but letters and what is near them, such as their dots.
+
+    Texture, dust, pictures, frames and rules mislead the search for lines; they are made white.
+
+    Args:
+        even: Dark ink on an even, white ground.
+        text_height_px: See `InkStatistics`.
+    """
+    labels, pieces, kept = _letter_pieces(ink_mask(even))
+    longest_px = _LONG_RULE * text_height_px
+    rules = ~kept & ((pieces[:, 2] > longest_px) | (pieces[:, 3] > longest_px))
+    rules[0] = False
+    reach = 2 * round(_NEAR_LETTERS * text_height_px) + 1
+    letters = (kept[labels] * 255).astype(np.uint8)
+    near = cv2.dilate(letters, np.ones((reach, reach), dtype=np.uint8))
+    ruled = cv2.dilate((rules[labels] * 255).astype(np.uint8), np.ones((5, 5), dtype=np.uint8))
+    white = (near == 0) | ((ruled > 0) & (letters == 0))
+    return np.where(white, np.uint8(255), even).astype(np.uint8)
+
+
 def _letter_pieces(mask: Mask) -> tuple[Labels, Labels, npt.NDArray[np.bool_]]:
     """Gives labels, statistics and whether a piece may be letters (label 0, the ground, is not).
 
@@ -139,7 +166,8 @@ def _letter_pieces(mask: Mask) -> tuple[Labels, Labels, npt.NDArray[np.bool_]]:
     pieces = np.asarray(stats, dtype=np.int32)
     tall, wide, area = (pieces[:, column] for column in (3, 2, 4))
     line_like = (tall * 12 < wide) | (wide * 12 < tall)
-    fits = (tall < max(0.3 * height, 60)) & (wide < 0.7 * width + 60)
+    highest_px = max(_HIGHEST_LETTER * height, min(_SIGN_LETTER_PX, 0.95 * height))
+    fits = (tall < highest_px) & (wide < 0.7 * width + 60)
     kept = np.asarray((tall >= 3) & (area >= 6) & fits & ~line_like)
     kept[0] = False
     return np.asarray(labels, dtype=np.int32), pieces, kept

@@ -19,6 +19,7 @@ from ocr_api.engines.tesseract.languages import ReadingPlan, plan_reading
 from ocr_api.engines.tesseract.tsv import PlacedWord, build_blocks, parse_tsv, scale_word
 from ocr_api.engines.tesseract_native import (
     PAGE_SEGMENTATION_AUTO,
+    PAGE_SEGMENTATION_ONE_BLOCK,
     PAGE_SEGMENTATION_ONE_LINE,
     PAGE_SEGMENTATION_SPARSE,
     NativeReader,
@@ -30,12 +31,14 @@ _TEXT_HEIGHT_PX = 24.0
 """Text height (see `InkStatistics`) at which best_int reads best; measured over 12..34 px."""
 _LOOKS = (
     (1.0, PAGE_SEGMENTATION_AUTO),
+    (1.0, PAGE_SEGMENTATION_ONE_BLOCK),
     (0.8, PAGE_SEGMENTATION_AUTO),
     (1.3, PAGE_SEGMENTATION_AUTO),
     (1.0, PAGE_SEGMENTATION_SPARSE),
     (1.0, PAGE_SEGMENTATION_ONE_LINE),
 )
 """Sizes relative to `_TEXT_HEIGHT_PX` and page segmentations, tried in turn; one usually does."""
+_FOR_FEW_WORDS = (PAGE_SEGMENTATION_SPARSE, PAGE_SEGMENTATION_ONE_LINE)
 _MOST_UNREAD = 0.04
 _MOSTLY_UNREAD = 0.5
 _ONE_LINE_PIECES = 60
@@ -129,12 +132,12 @@ class TesseractEngine:
             return
         unread_share = 1.0
         for size, segmentation in _LOOKS:
-            if segmentation != PAGE_SEGMENTATION_AUTO and unread_share < _MOSTLY_UNREAD:
+            if segmentation in _FOR_FEW_WORDS and unread_share < _MOSTLY_UNREAD:
                 return
             if segmentation == PAGE_SEGMENTATION_ONE_LINE and stats.pieces > _ONE_LINE_PIECES:
                 return
             factor = _size_factor(even, stats.text_height_px, size)
-            sized = ink.resize(even, factor)
+            sized = ink.isolate_letters(ink.resize(even, factor), stats.text_height_px * factor)
             words = self._read_sized(sized, plan, segmentation)
             look = _judge(sized, words, page, bound * factor)
             unread_share = min(unread_share, look.unread_share)

@@ -13,7 +13,7 @@ from ocr_api.pages.text import mean_confidence
 
 _WORD_LEVEL = "5"
 _COLUMNS = 12
-_WIDEST_SPACE = 1.0
+_WIDEST_SPACE = 0.7
 """Words of one piece of a line are at most this many word heights apart."""
 
 

@@ -1,0 +1,153 @@
+"""The page at / in a real browser: choose a file, press Read, see the text."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.service import Service, eventually, free_port, running, small_png
+from tests.tools import needed
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+
+PAGES = Path(__file__).parents[2] / "eval" / "pages"
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver, section 12.1
+CHROMIUM_OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+
+
+class Browser:
+    """A few verbs of WebDriver (w3.org/TR/webdriver2)."""
+
+    def __init__(self, port: int, profile: Path) -> None:
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60
+        )
+        options = {
+            "binary": str(needed("chromium")),
+            "args": [*CHROMIUM_OPTIONS, f"--user-data-dir={profile}"],
+        }
+        wanted = {"alwaysMatch": {"goog:chromeOptions": options}}
+        session = self._call("POST", "/session", {"capabilities": wanted})["sessionId"]
+        self._session = f"/session/{session}"
+
+    def open(self, url: str) -> None:
+        """Goes to a page."""
+        self._call("POST", f"{self._session}/url", {"url": url})
+
+    def find(self, selector: str) -> str:
+        """Gives the element that a CSS selector names."""
+        body = {"using": "css selector", "value": selector}
+        return str(self._call("POST", f"{self._session}/element", body)[ELEMENT])
+
+    def type(self, selector: str, text: str) -> None:
+        """Types into an element; into a file input, chooses a file."""
+        path = f"{self._session}/element/{self.find(selector)}/value"
+        self._call("POST", path, {"text": text})
+
+    def click(self, selector: str) -> None:
+        """Clicks on an element."""
+        self._call("POST", f"{self._session}/element/{self.find(selector)}/click", {})
+
+    def run(self, script: str) -> Any:
+        """Runs a script in the page and gives what it returns."""
+        body = {"script": script, "args": []}
+        return self._call("POST", f"{self._session}/execute/sync", body)
+
+    def text(self, selector: str) -> str:
+        """The visible text of an element."""
+        path = f"{self._session}/element/{self.find(selector)}/text"
+        return str(self._call("GET", path))
+
+    def close(self) -> None:
+        """Ends the browser."""
+        self._call("DELETE", self._session)
+        self._client.close()
+
+    def _call(self, method: str, path: str, body: object = None) -> Any:
+        answer = self._client.request(method, path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json()["value"]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("web") / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    driver, port = needed("chromedriver"), free_port()
+    needed("chromium")
+    process = subprocess.Popen(
+        [driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+    def is_up() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/status", trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    try:
+        eventually(is_up, 20)
+        made = Browser(port, tmp_path_factory.mktemp("profile"))
+        yield made
+        made.close()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def address(service: Service, path: str = "/") -> str:
+    return f"http://127.0.0.1:{service.port}{path}"
+
+
+def test_arabic_page_is_shown_from_right_to_left(service: Service, browser: Browser) -> None:
+    browser.open(address(service))
+    browser.type("#file", str(PAGES / "14_ar_naskh_96dpi.jpg"))
+    browser.click("#read")
+    eventually(lambda: "بغداد" in browser.text("#text"), 60, lambda: browser.text("main"))
+    direction = "return getComputedStyle(document.querySelector('#text > *')).direction"
+    assert browser.run(direction) == "rtl"
+    assert "tesseract" in browser.text("#facts")
+    assert "qari" in browser.text("#warnings").lower()
+
+
+def test_models_can_be_chosen(service: Service, browser: Browser) -> None:
+    browser.open(address(service))
+    options = "return [...document.querySelectorAll('#model option')].map(o => o.value)"
+    eventually(lambda: "rapidocr" in browser.run(options), 20)
+
+
+def test_fault_is_told_with_its_sentence(
+    service: Service, browser: Browser, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(small_png()[:-30])
+    browser.open(address(service))
+    browser.type("#file", str(broken))
+    browser.click("#read")
+    eventually(lambda: len(browser.text("#error")) > 20, 30, lambda: browser.text("main"))
+
+
+def test_reference_is_drawn_without_any_foreign_host(service: Service, browser: Browser) -> None:
+    browser.open(address(service, "/docs"))
+    eventually(lambda: "/models/switch" in browser.text("main"), 20)
+    loaded = "return performance.getEntriesByType('resource').map(entry => entry.name)"
+    assert all(name.startswith(address(service, "/")) for name in browser.run(loaded))
