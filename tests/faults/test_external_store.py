@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -36,7 +37,7 @@ class Cluster:
         for _ in range(2):
             self._programs.append(self._run("worker", "--processes", "1"))
         for port in self.ports:
-            eventually(lambda at=port: self.status(at, "/readyz") == 200, 60)
+            eventually(partial(self.is_ready, port), 60)
 
     def start_redis(self) -> None:
         data = self.folder / "redis"
@@ -73,6 +74,9 @@ class Cluster:
         with contextlib.suppress(httpx.HTTPError):
             return self.get(port, path).status_code
         return 0
+
+    def is_ready(self, port: int) -> bool:
+        return self.status(port, "/readyz") == 200
 
     def get(self, port: int, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=40)

@@ -1,6 +1,3 @@
-# ruff: noqa: D102 - rules tell what they do by their names
-"""The scripts against the tables of `jobs/states.py`: random lives of jobs, on a real server."""
-
 from __future__ import annotations
 
 import asyncio
