@@ -1,3 +1,5 @@
+"""The scripts against the tables of `jobs/states.py`: random lives of jobs, on a real server."""
+
 from __future__ import annotations
 
 import asyncio
