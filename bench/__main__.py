@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.memory import measure_memory
 from bench.overhead import measure_overhead
+from bench.startup import measure_startup
 from bench.throughput import measure_throughput
 from tests.service import running
 
@@ -25,6 +26,7 @@ def main() -> None:
     figures: dict[str, object] = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}"
     }
+    figures["from start to ready"] = measure_startup()
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder) / "data"
         with running(data_dir, {"LOG_LEVEL": "warning"}, chosen.processes) as service:
