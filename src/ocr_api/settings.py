@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,7 +40,8 @@ class Settings(BaseSettings):
         None, description="Folder of uploads and results; default `DATA_DIR/uploads`."
     )
     models_dir: Path | None = Field(
-        None, description="Folder of model weights; default `DATA_DIR/models`."
+        None,
+        description="Folder of model weights, for GPU models to come; default `DATA_DIR/models`.",
     )
 
     # HTTP
@@ -58,6 +60,11 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(100 * MIB, ge=1024, description="Largest upload, in bytes.")
     max_inline_bytes: int = Field(
         10 * MIB, ge=1024, description="Largest file inside a JSON body (`base64`), in bytes."
+    )
+    min_free_bytes: int = Field(
+        100 * MIB,
+        ge=0,
+        description="Room, in bytes, that uploads leave on the disk for queue and results.",
     )
     max_pixels: int = Field(
         100_000_000, ge=10_000, description="Largest page, in pixels (width times height)."
@@ -168,7 +175,14 @@ class Settings(BaseSettings):
     @property
     def reader_count(self) -> int:
         """Pages read at the same time."""
-        return self.worker_processes or os.cpu_count() or 1
+        return self.worker_processes or usable_cores()
+
+
+def usable_cores() -> int:
+    """Gives how many processor cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -55,6 +55,15 @@ def test_operator_adds_and_overrides_entries(tmp_path: Path) -> None:
     assert catalog.model("slow").settings == {"delay_s": 1.0}
 
 
+def test_operator_may_replace_the_routing_table(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('[[routes]]\nscripts = []\nmodels = ["tesseract"]\nreason = "always"\n')
+    assert load_catalog(own).routed_models == ("tesseract",)
+    own.write_text('[[routes]]\nscripts = []\nmodels = ["nosuch"]\nreason = "always"\n')
+    with pytest.raises(SettingsError, match="nosuch"):
+        load_catalog(own)
+
+
 @pytest.mark.parametrize(
     "text", ["not toml", '[models.x]\nname = "no engine"\n', "models = 3", "[models]\nx = 1"]
 )

@@ -59,12 +59,20 @@ def test_wrong_setting_stops_the_start_with_exit_code_2() -> None:
 
 def test_address_beyond_loopback_needs_consent(tmp_path: Path) -> None:
     done = run("serve", "--host", "0.0.0.0", "--data-dir", str(tmp_path))  # noqa: S104 - refused
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "ALLOW_ANONYMOUS" in done.stderr
+
+
+def test_data_folder_that_cannot_be_used_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("serve", "--port", "0", "--data-dir", str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert "DATA_DIR" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_api_and_worker_alone_name_what_they_miss() -> None:
     for command in ("api", "worker"):
         done = run(command)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert "REDIS_HOST" in done.stderr

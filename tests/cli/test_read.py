@@ -90,7 +90,8 @@ def test_exit_code_tells_the_outcome(page: Path) -> None:
     assert read(wrong).returncode == 3
     assert read(page, "--format", "nonsense").returncode == 2
     assert read(page.with_name("missing.png")).returncode == 3
-    assert read(page, "--model", "nonsense").returncode == 1
+    assert read(page, "--model", "nonsense").returncode == 2
+    assert read(page, "--model", "qari").returncode == 1
 
 
 def test_crash_of_a_child_is_an_error_of_that_file_alone(page: Path, tmp_path: Path) -> None:
@@ -103,6 +104,23 @@ def test_crash_of_a_child_is_an_error_of_that_file_alone(page: Path, tmp_path: P
     crashed = read(page, catalog=catalog)
     assert crashed.returncode == 3
     assert "child_died" in crashed.stderr
+
+
+def test_result_that_cannot_be_written_fails_that_file_alone(page: Path) -> None:
+    page.with_name("page.png.txt").mkdir()
+    page.with_name("z.png").write_bytes(page.read_bytes())
+    done = read("--out", page.parent)
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert page.with_name("z.png.txt").read_text() == "scripted page\n"
+    assert not list(page.parent.glob(".*.part"))
+
+
+def test_empty_folder_is_told(tmp_path: Path) -> None:
+    done = read(tmp_path)
+    assert done.returncode == 2
+    assert "nothing to read" in done.stderr
 
 
 @pytest.mark.reading

@@ -136,3 +136,15 @@ def test_store_may_go_away_and_come_back(cluster: Cluster) -> None:
     after = cluster.submit(port)
     for job_id in (before, after):
         assert cluster.get(port, f"/ocr/{job_id}?wait=30").json()["status"] == "completed"
+
+
+def test_switch_waits_until_the_model_is_loaded(cluster: Cluster) -> None:
+    answer = httpx.post(
+        f"http://127.0.0.1:{cluster.ports[1]}/models/switch?wait=60",
+        json={"model": "rapidocr"},
+        trust_env=False,
+        timeout=90,
+    )
+    assert answer.json()["status"] == "loaded"
+    listed = cluster.get(cluster.ports[0], "/models").json()["models"]
+    assert [model["id"] for model in listed if model["is_loaded"] and model["id"] != "auto"]

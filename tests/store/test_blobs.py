@@ -191,3 +191,15 @@ def test_keys_tell_their_job() -> None:
     assert job_id_of(result_key("a_b-1", 12, 3)) == "a_b-1"
     assert job_id_of("elsewhere/a") is None
     assert result_key("a", 1, 1) != result_key("a", 1, 2)
+
+
+@pytest.mark.anyio
+async def test_upload_is_refused_while_there_is_still_room_for_results(tmp_path: Path) -> None:
+    async def one() -> AsyncIterator[bytes]:
+        yield b"page"
+
+    blobs = await open_blobs(tmp_path / "blobs", reserve_bytes=1 << 60)
+    with pytest.raises(StorageFullError, match="nearly full"):
+        await blobs.put_upload("uploads/x", one())
+    await blobs.put("results/x", b"text")
+    assert await blobs.get("results/x") == b"text"

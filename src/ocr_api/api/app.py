@@ -94,7 +94,7 @@ async def opened_services(settings: Settings) -> AsyncGenerator[Services]:
     answers = await anyio.to_thread.run_sync(_host_answers, catalog)
     _check_models(settings, catalog)
     url = settings.redis_address
-    blobs = await open_blobs(settings.blobs_dir)
+    blobs = await open_blobs(settings.blobs_dir, reserve_bytes=settings.min_free_bytes)
     async with connect(url) as redis, connect_listener(url) as listener:
         yield Services(
             store=JobStore(redis, store_limits(settings)),

@@ -10,12 +10,9 @@ from fastapi import Depends, Request
 
 from ocr_api.api.held_answers import HeldAnswers
 from ocr_api.catalog import Availability, Catalog
-from ocr_api.jobs import MEDIA_TYPES, MediaType
+from ocr_api.jobs import READABLE_TYPES, MediaType
 from ocr_api.store import Announcements, Blobs, JobStore
 from ocr_api.web import StaticFile
-
-READABLE_TYPES = frozenset(MEDIA_TYPES) - {MediaType.HEIC}
-"""Types that the document child decodes; HEIC is recognised, so that its refusal can be clear."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -77,7 +77,8 @@ def load_catalog(operator_file: Path | None = None) -> Catalog:
     """Reads the built-in catalog and, over it, the operator's own file.
 
     Args:
-        operator_file: TOML with tables `[models.<id>]` that add or override entries.
+        operator_file: TOML with tables `[models.<id>]` that add or override entries; where it
+            has `[[routes]]`, they replace the built-in routing table.
 
     Raises:
         SettingsError: The operator's file cannot be read or understood.
@@ -86,29 +87,46 @@ def load_catalog(operator_file: Path | None = None) -> Catalog:
         resources.files("ocr_api.catalog").joinpath("catalog.toml").read_text(encoding="utf-8")
     )
     tables: dict[str, Mapping[str, object]] = dict(built_in["models"])
+    routes = built_in["routes"]
     if operator_file is not None:
-        for model_id, entry in _operator_tables(operator_file).items():
+        own = _operator_file(operator_file)
+        for model_id, entry in own.models.items():
             tables[model_id] = {**tables.get(model_id, {}), **entry}
+        routes = own.routes or routes
     try:
         models = {model_id: _spec(model_id, entry) for model_id, entry in tables.items()}
-        routes = TypeAdapter(tuple[RouteRule, ...]).validate_python(built_in["routes"])
+        rules = TypeAdapter(tuple[RouteRule, ...]).validate_python(routes)
     except ValidationError as exc:
         first = exc.errors()[0]
         msg = f"{operator_file}: {'.'.join(map(str, first['loc']))}: {first['msg']}."
         raise SettingsError(msg) from exc
-    return Catalog(models, routes)
+    _check_routes(rules, models)
+    return Catalog(models, rules)
 
 
-def _operator_tables(path: Path) -> Mapping[str, Mapping[str, object]]:
+@dataclass(frozen=True, slots=True)
+class _OperatorFile:
+    models: dict[str, dict[str, object]] = field(default_factory=dict[str, dict[str, object]])
+    routes: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
+
+
+def _operator_file(path: Path) -> _OperatorFile:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        return TypeAdapter(dict[str, dict[str, object]]).validate_python(tables.get("models", {}))
+        return TypeAdapter(_OperatorFile).validate_python(tables)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         msg = f"CATALOG_FILE {path} cannot be read: {exc}."
         raise SettingsError(msg) from exc
     except ValidationError as exc:
-        msg = f"CATALOG_FILE {path}: write one table [models.<id>] for each model."
+        msg = f"CATALOG_FILE {path}: write [models.<id>] for each model, [[routes]] for routing."
         raise SettingsError(msg) from exc
+
+
+def _check_routes(rules: tuple[RouteRule, ...], models: Mapping[str, ModelSpec]) -> None:
+    for model_id in (routed for rule in rules for routed in rule.models):
+        if model_id not in models:
+            msg = f"CATALOG_FILE: a route names the model '{model_id}', which does not exist."
+            raise SettingsError(msg)
 
 
 def _spec(model_id: str, entry: Mapping[str, object]) -> ModelSpec:

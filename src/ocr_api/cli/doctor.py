@@ -18,7 +18,7 @@ from ocr_api.catalog import AUTO, Catalog, Host, load_catalog, resolve_model, th
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.engines.tessdata_index import find_languages
 from ocr_api.errors import OcrApiError
-from ocr_api.settings import MIB, Settings
+from ocr_api.settings import MIB, Settings, usable_cores
 from ocr_api.store import JobStore, StoreLimits, connect
 from ocr_api.store.server_binary import find_server_binary
 
@@ -55,7 +55,7 @@ async def examine(settings: Settings) -> list[Finding]:
     catalog = load_catalog(settings.catalog_file)
     return [
         Finding("version", Grade.OK, f"ocr-api {__version__}, Python {sys.version.split()[0]}"),
-        Finding("cores", Grade.OK, f"{os.cpu_count()} cores, {settings.reader_count} readers"),
+        Finding("cores", Grade.OK, f"{usable_cores()} cores, {settings.reader_count} readers"),
         await _store(settings),
         _disk(settings.data_dir),
         _gpu(host),

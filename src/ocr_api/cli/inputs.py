@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ocr_api.errors import DamagedDocumentError, EmptyUploadError, UnsupportedTypeError
-from ocr_api.jobs import SNIFF_BYTES, MediaType, sniff_media_type
+from ocr_api.jobs import READABLE_TYPES, SNIFF_BYTES, MediaType, sniff_media_type
 
 STANDARD_INPUT = "-"
 
@@ -68,12 +68,13 @@ def find_inputs(names: Sequence[str]) -> Iterator[InputFile]:
 
 def write_result(path: Path, text: str) -> None:
     """Writes a result whole or not at all."""
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=".", suffix=".part", delete=False
-    ) as part:
-        part.write(text)
-    Path(part.name).chmod(0o644)
-    Path(part.name).replace(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _open(path: Path) -> int:
@@ -101,7 +102,7 @@ def _media_type(name: str, head: bytes) -> MediaType:
         raise EmptyUploadError(msg)
     media_type = sniff_media_type(head)
     if media_type is None:
-        msg = f"{name} is none of: {', '.join(MediaType)}."
+        msg = f"{name} is none of: {', '.join(sorted(READABLE_TYPES))}."
         raise UnsupportedTypeError(msg)
     return media_type
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from ocr_api.cli.models import print_models
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.read import OutputForm, ReadRequest, read_files
 from ocr_api.cli.serve import serve
-from ocr_api.errors import OcrApiError
+from ocr_api.errors import OcrApiError, SettingsError, UnknownModelError
 from ocr_api.observability import configure_logging
 from ocr_api.settings import Settings, load_settings
 from ocr_api.worker.main import run_worker
@@ -150,8 +151,14 @@ def _settings(**overrides: object) -> Settings:
 def _run(work: Callable[[], Awaitable[Result]]) -> Result:
     try:
         return anyio.run(work)
+    except (SettingsError, UnknownModelError) as exc:
+        _fail(exc, Outcome.USAGE)
     except OcrApiError as exc:
         _fail(exc)
+    except BrokenPipeError:
+        # Nobody reads our output any more; the interpreter must not try to flush it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(Outcome.SOME_FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(Outcome.INTERRUPTED) from None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ocr_api.catalog import load_catalog, this_host
 from ocr_api.cli.inputs import InputFile, find_inputs, write_result
 from ocr_api.cli.outcomes import Outcome
-from ocr_api.errors import ModelUnavailableError, OcrApiError
+from ocr_api.errors import ModelUnavailableError, OcrApiError, SettingsError, StorageFullError
 from ocr_api.jobs import JobOptions, PageResult
 from ocr_api.settings import Settings
 from ocr_api.wire.result import page_metadata, page_view
@@ -94,19 +94,25 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
     """Reads all files, several at a time, and prints or writes the results in their order.
 
     Raises:
+        SettingsError: There is no file to read.
         UnknownModelError: No model has the id.
         ModelUnavailableError: The model cannot run here.
     """
     reader = _reader(settings, request.model)
     inputs = await anyio.to_thread.run_sync(lambda: list(find_inputs(request.names)))
+    if not inputs:
+        msg = f"There is nothing to read in {', '.join(request.names)}."
+        raise SettingsError(msg)
     waiting = [item for item in inputs if not (request.write_beside and _is_done(item, request))]
     tally = Tally(read=len(inputs) - len(waiting))
     try:
         with _progress(len(inputs), tally.read) as advance:
-            async for slot in _read_in_order(reader, request, waiting, settings.reader_count):
-                tally.count(slot.error)
-                _deliver(slot, request, is_alone=len(inputs) == 1)
-                advance()
+            slots = _read_in_order(reader, request, waiting, settings.reader_count)
+            async with aclosing(slots):
+                async for slot in slots:
+                    await anyio.to_thread.run_sync(_deliver, slot, request, len(inputs) == 1)
+                    tally.count(slot.error)
+                    advance()
     finally:
         await reader.close()
     return tally.outcome
@@ -127,7 +133,7 @@ def _is_done(item: InputFile, request: ReadRequest) -> bool:
 
 async def _read_in_order(
     reader: PageReader, request: ReadRequest, items: Sequence[InputFile], readers: int
-) -> AsyncIterator[_Slot]:
+) -> AsyncGenerator[_Slot]:
     """Gives the slots in the order of the items; reads a few ahead of what has been taken."""
     waiting = deque(items)
     ahead: deque[_Slot] = deque()
@@ -156,14 +162,26 @@ async def _fill(reader: PageReader, request: ReadRequest, slot: _Slot) -> None:
         slot.done.set()
 
 
-def _deliver(slot: _Slot, request: ReadRequest, *, is_alone: bool) -> None:
+def _deliver(slot: _Slot, request: ReadRequest, is_alone: bool) -> None:  # noqa: FBT001
+    """Writes or prints a result, and any error; blocking.
+
+    Raises:
+        BrokenPipeError: Nobody reads standard output any more.
+    """
+    path = slot.item.result_path(request.form.suffix)
+    is_written = request.write_beside and path is not None
+    if is_written and path is not None and slot.result is not None:
+        try:
+            write_result(path, _rendered(slot, request.form) + "\n")
+        except OSError as exc:
+            slot.error = StorageFullError(f"{path} cannot be written: {exc.strerror}.")
     if slot.error is not None:
         typer.echo(f"{slot.item.name}: {slot.error.detail} [{slot.error.code}]", err=True)
-    path = slot.item.result_path(request.form.suffix)
-    if request.write_beside and path is not None:
-        if slot.result is not None:
-            write_result(path, _rendered(slot, request.form) + "\n")
-        return
+    if not is_written:
+        _print(slot, request, is_alone=is_alone)
+
+
+def _print(slot: _Slot, request: ReadRequest, *, is_alone: bool) -> None:
     if slot.result is not None and request.form is OutputForm.TEXT and not is_alone:
         typer.echo(f"==> {slot.item.name} <==")
     if slot.result is not None or request.form is OutputForm.JSON:

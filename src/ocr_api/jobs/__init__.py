@@ -2,7 +2,13 @@
 
 from ocr_api.jobs.claim import Claim
 from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem
-from ocr_api.jobs.media_type import MEDIA_TYPES, SNIFF_BYTES, MediaType, sniff_media_type
+from ocr_api.jobs.media_type import (
+    MEDIA_TYPES,
+    READABLE_TYPES,
+    SNIFF_BYTES,
+    MediaType,
+    sniff_media_type,
+)
 from ocr_api.jobs.result import PageResult
 from ocr_api.jobs.states import (
     ENDED,
@@ -21,6 +27,7 @@ __all__ = [
     "JOB_TRANSITIONS",
     "MEDIA_TYPES",
     "PAGE_TRANSITIONS",
+    "READABLE_TYPES",
     "SNIFF_BYTES",
     "Claim",
     "Job",

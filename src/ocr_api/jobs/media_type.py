@@ -10,7 +10,7 @@ SNIFF_BYTES = 1024
 
 
 class MediaType(StrEnum):
-    """The types that are read."""
+    """The types that are recognised."""
 
     JPEG = "image/jpeg"
     PNG = "image/png"
@@ -24,6 +24,10 @@ class MediaType(StrEnum):
 
 
 MEDIA_TYPES = tuple(MediaType)
+
+READABLE_TYPES = frozenset(MEDIA_TYPES) - {MediaType.HEIC}
+"""The types that can be decoded. HEIC is recognised only so that its refusal can be clear: every
+decoder for it that a package brings is copyleft."""
 
 _PREFIXES = (
     (b"\xff\xd8\xff", MediaType.JPEG),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
-from ocr_api.errors import BlobMissingError, StoreError
+from ocr_api.errors import BlobMissingError, StorageFullError, StoreError
 from ocr_api.store.failures import explain_blob
 from ocr_api.store.local_files import (
     BlobInfo,
@@ -35,10 +36,14 @@ _PART_BYTES = 5 * 1024 * 1024
 """Size of the parts of a streamed upload (S3 takes no smaller ones)."""
 
 
-async def open_blobs(location: str | Path, *, sync: Sync = fsync_path) -> Blobs:
+async def open_blobs(
+    location: str | Path, *, reserve_bytes: int = 0, sync: Sync = fsync_path
+) -> Blobs:
     """Opens an object store.
 
     Args:
+        reserve_bytes: Uploads are refused where less room is left on a local disk, so that queue
+            and results can still be written.
         location: A folder, made when it is missing (mode 0700), or an obstore URL such as
             `s3://bucket/path`.
         sync: How files and folders are made to last.
@@ -50,11 +55,11 @@ async def open_blobs(location: str | Path, *, sync: Sync = fsync_path) -> Blobs:
     text = str(location)
     if "://" in text and not text.startswith("file://"):
         with _failures(text):
-            return Blobs(from_url(text), None, sync)
+            return Blobs(from_url(text), None, sync, reserve_bytes)
     root = Path(text.removeprefix("file://"))
     with _failures(text):
         await anyio.to_thread.run_sync(make_folders, root, sync)
-        return Blobs(LocalStore(prefix=root), root, sync)
+        return Blobs(LocalStore(prefix=root), root, sync, reserve_bytes)
 
 
 class Blobs:
@@ -67,9 +72,13 @@ class Blobs:
         store: Where the bytes lie.
         root: Its folder where it is a local one, else None.
         sync: How files and folders are made to last.
+        reserve_bytes: Room that uploads leave on a local disk.
     """
 
-    def __init__(self, store: ObjectStore, root: Path | None, sync: Sync) -> None:
+    def __init__(
+        self, store: ObjectStore, root: Path | None, sync: Sync, reserve_bytes: int
+    ) -> None:
+        self._reserve_bytes = reserve_bytes
         self._store = store
         self._root = root
         self._sync = sync
@@ -83,6 +92,7 @@ class Blobs:
             StorageFullError: There is no room.
             StoreUnavailableError: The object store failed otherwise.
         """
+        await self._check_room()
         counted = _CountedChunks(chunks)
         async with self._whole_or_nothing(key):
             try:
@@ -161,6 +171,16 @@ class Blobs:
         if self._root is not None:
             with _failures(key):
                 await anyio.to_thread.run_sync(unlink, self._path(self._root, key))
+
+    async def _check_room(self) -> None:
+        """Refuses an upload while there is still room for everything else."""
+        if self._root is None or not self._reserve_bytes:
+            return
+        with _failures(str(self._root)):
+            usage = await anyio.to_thread.run_sync(shutil.disk_usage, self._root)
+        if usage.free < self._reserve_bytes:
+            msg = "The disk of this service is nearly full. Try again later, or make room."
+            raise StorageFullError(msg, free=usage.free, reserve=self._reserve_bytes)
 
     async def _make_last(self, key: str) -> None:
         if self._root is None:

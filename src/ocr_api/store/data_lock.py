@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from ocr_api.errors import StoreInUseError
+from ocr_api.errors import StoreInUseError, StoreUnavailableError
 
 
 class FileLock:
@@ -69,10 +69,16 @@ def acquire_owner(data_dir: Path) -> FileLock:
 
     Raises:
         StoreInUseError: Another process is its owner.
+        StoreUnavailableError: The directory cannot be made or written to.
     """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(data_dir / "owner.lock")
-    if not lock.try_acquire():
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_ours = lock.try_acquire()
+    except OSError as exc:
+        msg = f"The data directory {data_dir} cannot be used: {exc.strerror}. Set DATA_DIR."
+        raise StoreUnavailableError(msg, data_dir=str(data_dir)) from exc
+    if not is_ours:
         pid = lock.read_pid()
         msg = (
             f"The data directory {data_dir} is in use by another `ocr-api serve` (process {pid}). "

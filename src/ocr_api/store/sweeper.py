@@ -84,7 +84,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweeps until cancelled, through every outage of the stores."""
-        last_walk = self._clock()
+        last_walk = float("-inf")
         while True:
             await anyio.sleep(self._limits.interval_s)
             try:

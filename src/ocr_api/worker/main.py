@@ -13,10 +13,10 @@ import anyio
 from redis.asyncio import Redis
 
 from ocr_api import __version__
-from ocr_api.catalog import AUTO, Catalog, Host, load_catalog, this_host
+from ocr_api.catalog import AUTO, Catalog, Host, load_catalog, resolve_model, this_host
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
-from ocr_api.settings import MIB, Settings
+from ocr_api.settings import MIB, Settings, usable_cores
 from ocr_api.store import (
     Announcements,
     Blobs,
@@ -32,6 +32,7 @@ from ocr_api.store import (
 )
 from ocr_api.worker.claiming import Claiming
 from ocr_api.worker.leases import Leases
+from ocr_api.worker.model_follower import ModelFollower
 from ocr_api.worker.page_reader import PageReader, ReaderPlan, child_environment
 from ocr_api.worker.page_steps import DocumentLimits
 from ocr_api.worker.process_page import Parts, process_page
@@ -80,12 +81,29 @@ async def run_worker(settings: Settings) -> None:
         StoreSchemaError: The data was written by a newer version.
     """
     catalog = load_catalog(settings.catalog_file)
+    _tell_fallback(settings, catalog, this_host())
     url = settings.redis_address
     async with connect(url) as redis, connect_listener(url) as listener:
         connections = Connections(redis, listener, await open_blobs(settings.blobs_dir))
         worker = build_worker(settings, catalog, this_host(), connections)
         await _wait_for_store(worker.parts.store)
         await _run(worker)
+
+
+def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
+    """Logs which model serves where the default one cannot run here."""
+    try:
+        found = resolve_model(
+            None,
+            settings.default_model,
+            settings.fallback_model,
+            lambda model: catalog.availability(model, host),
+        )
+    except OcrApiError as exc:
+        _log.warning("default_model_cannot_run", code=exc.code, detail=exc.detail)
+        return
+    if found.warning is not None:
+        _log.warning("fallback_model_serves", model=found.model, detail=found.warning)
 
 
 async def _run(worker: Worker) -> None:
@@ -100,6 +118,7 @@ async def _run(worker: Worker) -> None:
             background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
             background.start_soon(worker.sweeper.run)
             background.start_soon(_warm, worker)
+            background.start_soon(ModelFollower(worker.parts).run)
             await _work_and_drain(worker, stop)
             background.cancel_scope.cancel()
     finally:
@@ -159,7 +178,9 @@ def reader_plan(settings: Settings) -> ReaderPlan:
         page_timeout_s=settings.job_timeout,
         child_start_timeout_s=settings.child_start_timeout,
         load_timeout_s=settings.model_load_timeout,
-        environment=child_environment(_with_tessdata(settings), settings.reader_count),
+        environment=child_environment(
+            _with_tessdata(settings), settings.reader_count, usable_cores()
+        ),
     )
 
 

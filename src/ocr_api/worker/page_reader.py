@@ -5,7 +5,6 @@ Knows nothing of jobs in a store, so that `ocr-api read` uses it without a serve
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 import anyio
 
 from ocr_api.catalog import AUTO, Catalog, Host, ModelSpec, RouteChoice, route
-from ocr_api.errors import ModelUnavailableError, PageTimeoutError
+from ocr_api.errors import ModelLoadError, ModelUnavailableError
 from ocr_api.jobs import PageResult
 from ocr_api.messages import LoadModel
 from ocr_api.pages import PageText, PageTraits
@@ -133,6 +132,17 @@ class PageReader:
             warnings=(*routed.page.warnings, *text.warnings),
         )
 
+    async def load(self, model: str) -> None:
+        """Loads a model ahead of its first page; does nothing where it is loaded.
+
+        Raises:
+            ReadError: It cannot be loaded.
+            ModelUnavailableError: It cannot run here.
+        """
+        pool = self._model_pool(model)
+        if not pool.children:
+            await pool.warm()
+
     async def warm(self) -> None:
         """Starts the children that every page needs, ahead of the first page."""
         await self._documents.warm()
@@ -190,7 +200,7 @@ class PageReader:
                 answer, files = await child.request(request, timeout_s=self._plan.load_timeout_s)
             except TimeoutError as exc:
                 msg = f"{spec.name} was not loaded within {self._plan.load_timeout_s:g} s."
-                raise PageTimeoutError(msg) from exc
+                raise ModelLoadError(msg) from exc
             files.close()
             expect_ready(answer)
 
@@ -207,7 +217,7 @@ class PageReader:
         return ChildCommand(module, arguments, chosen, self._plan.child_start_timeout_s)
 
 
-def child_environment(environment: Mapping[str, str], readers: int) -> dict[str, str]:
+def child_environment(environment: Mapping[str, str], readers: int, cores: int) -> dict[str, str]:
     """Gives the environment of the children that inspect and read.
 
     One thread a process: several processes read side by side, and a thread team in each would
@@ -216,8 +226,9 @@ def child_environment(environment: Mapping[str, str], readers: int) -> dict[str,
     Args:
         environment: The parent's.
         readers: Pages read at the same time.
+        cores: Processor cores that they share.
     """
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TESSDATA_PREFIX", "LD_LIBRARY_PATH")
-    threads = str(max(1, (os.cpu_count() or 1) // readers))
+    threads = str(max(1, cores // readers))
     passed = {name: environment[name] for name in kept if name in environment}
     return {**passed, "OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": threads}

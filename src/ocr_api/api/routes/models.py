@@ -103,7 +103,9 @@ async def _picture_when_loaded(services: Services, model_id: str, wait_s: float)
     stop_at = anyio.current_time() + wait_s
     while True:
         picture = await look_at_models(services)
-        ended = status_of_model(picture, model_id) in {"loaded", "failed", "not_found"}
+        status = status_of_model(picture, model_id)
+        # `auto` itself is never loaded: its models are, with the first page that needs them.
+        ended = model_id == AUTO or status in {"loaded", "failed", "not_found"}
         left_s = stop_at - anyio.current_time()
         if ended or left_s <= 0 or services.held.is_stopping:
             return picture
