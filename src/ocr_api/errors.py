@@ -25,6 +25,7 @@
     │   ├── EngineError                the engine raised
     │   ├── EngineMemoryError          the engine ran out of memory
     │   ├── ModelLoadError             the model could not be loaded
+    │   ├── LanguageUnavailableError   a language asked for has no data on the worker
     │   ├── PageTimeoutError           reading took longer than JOB_TIMEOUT
     │   ├── ChildDiedError             the child process ended in the middle of a page
     │   └── AttemptsExhaustedError     a page was claimed too often without an end
@@ -209,6 +210,13 @@ class ModelLoadError(ReadError):
     """The model could not be loaded."""
 
     code = "model_load_failed"
+
+
+class LanguageUnavailableError(ReadError):
+    """A language that the caller asked for has no data on the worker."""
+
+    code = "language_unavailable"
+    retryable = False
 
 
 class PageTimeoutError(ReadError):

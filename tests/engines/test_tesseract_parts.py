@@ -14,7 +14,7 @@ from ocr_api.engines.tesseract import TesseractEngine
 from ocr_api.engines.tesseract.bilingual import join_readings
 from ocr_api.engines.tesseract.languages import ReadingPlan, plan_reading
 from ocr_api.engines.tesseract.tsv import PlacedWord, build_blocks, parse_tsv
-from ocr_api.errors import EngineError
+from ocr_api.errors import LanguageUnavailableError
 from ocr_api.pages import Box, Direction, PageTraits, Script, Word
 from tests.engines.pages import page_of, written
 
@@ -98,7 +98,7 @@ def test_script_without_data_is_told() -> None:
 
 
 def test_language_without_data_names_those_that_have() -> None:
-    with pytest.raises(EngineError, match=r"'tlh'.*ara, deu, eng"):
+    with pytest.raises(LanguageUnavailableError, match=r"'tlh'.*ara, deu, eng"):
         plan_reading(("tlh",), PageTraits(), SHIPPED)
 
 

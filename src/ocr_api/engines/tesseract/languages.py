@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ocr_api.errors import EngineError
+from ocr_api.errors import LanguageUnavailableError
 from ocr_api.pages import PageTraits, Script
 
 # ISO 639-1 -> Tesseract's names (ISO 639-2/T, with a script where one language has several).
@@ -71,7 +71,7 @@ def plan_reading(
         available: Tesseract's names of languages that have data here.
 
     Raises:
-        EngineError: A language asked for has no data here.
+        LanguageUnavailableError: A language asked for has no data here.
     """
     if not asked:
         return _plan_by_script(traits, available)
@@ -123,7 +123,7 @@ def _resolve(language: str, available: Collection[str]) -> str:
     if code not in available:
         known = ", ".join(sorted(available))
         msg = f"Tesseract has no data for language {language!r} here; available: {known}."
-        raise EngineError(
+        raise LanguageUnavailableError(
             msg,
             language=language,
             available=sorted(available),
