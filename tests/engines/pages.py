@@ -93,3 +93,44 @@ def scaled(pixels: Pixels, factor: float) -> Pixels:
 def noise(width_px: int, height_px: int) -> Pixels:
     """Nothing but noise, the same each time."""
     return np.random.default_rng(7).integers(0, 256, (height_px, width_px), np.uint8)
+
+
+def first_row(pixels: Pixels) -> Pixels:
+    """The first line of writing on the page, cut out with a small margin."""
+    rows = np.flatnonzero((pixels < 128).any(axis=1))
+    gaps = np.flatnonzero(np.diff(rows) > 12)
+    bottom = rows[gaps[0]] if len(gaps) else rows[-1]
+    return pixels[max(0, rows[0] - 10) : bottom + 12]
+
+
+def side_by_side(*columns: Pixels, heading: Pixels) -> Pixels:
+    """A page with a heading in the middle and columns under it, from left to right."""
+    height = max(column.shape[0] for column in columns)
+    padded = [
+        np.pad(column, ((0, height - len(column)), (0, 0)), constant_values=255)
+        for column in columns
+    ]
+    body = np.hstack(padded)
+    free = body.shape[1] - heading.shape[1]
+    head = np.pad(heading, ((60, 20), (free // 2, free - free // 2)), constant_values=255)
+    return np.vstack((head, body))
+
+
+def without_margins(pixels: Pixels, kept_px: int = 30) -> Pixels:
+    """The page cut to its writing."""
+    down, across = np.nonzero(pixels < 128)
+    bare = pixels[down.min() : down.max() + 1, across.min() : across.max() + 1]
+    return np.pad(bare, kept_px, constant_values=255)
+
+
+def on_a_table(pixels: Pixels) -> Pixels:
+    """The page photographed at an angle on dark, grained wood."""
+    height, width = pixels.shape[:2]
+    corners = np.array(((0, 0), (width, 0), (width, height), (0, height)), np.float32)
+    place = corners * 0.8 + np.array(((170, 130), (240, 70), (150, 160), (130, 110)), np.float32)
+    view = cv2.getPerspectiveTransform(corners, place)
+    grain = np.random.default_rng(5).normal(50, 14, (height // 6 + 1, width // 40 + 1))
+    wood = cv2.resize(grain.astype(np.float32), (width, height))
+    paper = cv2.warpPerspective(pixels.astype(np.float32), view, (width, height))
+    sheet = cv2.warpPerspective(np.ones((height, width), np.float32), view, (width, height))
+    return (wood * (1 - sheet) + paper * 0.85 * sheet).clip(0, 255).astype(np.uint8)

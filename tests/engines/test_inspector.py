@@ -14,11 +14,13 @@ from tests.engines.pages import (
     Pixels,
     blank,
     eval_page,
+    first_row,
     noise,
     page_of,
     photographed,
     scaled,
     turned,
+    without_margins,
     written,
 )
 
@@ -75,6 +77,12 @@ def test_scripts_are_found(
     pixels = eval_page(number).pixels()
 
     assert inspect(inspector, photographed(pixels) if worn else pixels).scripts == scripts
+
+
+def test_two_arabic_words_are_known_as_arabic(inspector: PageInspector) -> None:
+    row = without_margins(first_row(eval_page("05").pixels()))
+
+    assert inspect(inspector, row[:, -330:]).scripts == (Script.ARABIC,)
 
 
 def test_small_print_turned_over_is_found(inspector: PageInspector) -> None:

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
@@ -20,7 +21,17 @@ from ocr_api.engines.rapidocr import RapidOcrEngine
 from ocr_api.engines.straighten import straighten
 from ocr_api.engines.tesseract import TesseractEngine
 from ocr_api.pages import Direction, PageText
-from tests.engines.pages import Pixels, eval_page, page_of, photographed, scaled
+from tests.engines.pages import (
+    Pixels,
+    eval_page,
+    first_row,
+    on_a_table,
+    page_of,
+    photographed,
+    scaled,
+    side_by_side,
+    without_margins,
+)
 
 pytestmark = pytest.mark.reading
 
@@ -99,8 +110,16 @@ def reader() -> Iterator[Reader]:
 
 def error_rate(number: str, text: PageText) -> float:
     page = eval_page(number)
-    rules = "ar-bare" if page.is_arabic else "std"
-    return float(load_scoring().character_error_rate(page.text, text.text, rules))
+    return error_rate_of(page.text, text, is_arabic=page.is_arabic)
+
+
+def error_rate_of(expected: str, text: PageText, *, is_arabic: bool) -> float:
+    rules = "ar-bare" if is_arabic else "std"
+    return float(load_scoring().character_error_rate(expected, text.text, rules))
+
+
+def column(number: str) -> Pixels:
+    return scaled(without_margins(eval_page(number).pixels(), kept_px=50), 0.6)
 
 
 @pytest.mark.parametrize("number", sorted(HIGHEST))
@@ -118,6 +137,49 @@ def test_photographed_page_is_read_well(reader: Reader, number: str) -> None:
 @pytest.mark.parametrize(("number", "factor"), [("02", 0.4), ("05", 0.4), ("03", 0.4), ("07", 3.0)])
 def test_resolution_matters_little(reader: Reader, number: str, factor: float) -> None:
     assert error_rate(number, reader.read(scaled(eval_page(number).pixels(), factor))) <= 0.03
+
+
+def test_arabic_columns_under_a_heading_are_read_from_the_right(reader: Reader) -> None:
+    heading = scaled(without_margins(first_row(eval_page("07").pixels())), 0.9)
+    page = side_by_side(column("07"), column("05"), heading=heading)
+    expected = [eval_page("07").text.split("\n")[0], eval_page("05").text, eval_page("07").text]
+
+    text = reader.read(page)
+
+    assert error_rate_of(" ".join(expected), text, is_arabic=True) <= 0.04
+
+
+def test_three_columns_under_a_heading_are_read_from_the_left(reader: Reader) -> None:
+    heading = scaled(without_margins(first_row(eval_page("01").pixels())), 0.9)
+    page = side_by_side(column("02"), column("01"), column("02"), heading=heading)
+    expected = " ".join(eval_page(number).text for number in ("02", "01", "02"))
+
+    text = reader.read(page)
+
+    body = PageText(text.width_px, text.height_px, text.blocks[1:])
+    assert error_rate_of(expected, body, is_arabic=False) <= 0.02
+
+
+@pytest.mark.parametrize("number", ["01", "05", "07"])
+def test_page_on_a_dark_table_is_read_alone(reader: Reader, number: str) -> None:
+    assert error_rate(number, reader.read(on_a_table(eval_page(number).pixels()))) <= 0.05
+
+
+@pytest.mark.parametrize("number", ["02", "05"])
+def test_light_print_on_dark_is_read(reader: Reader, number: str) -> None:
+    assert error_rate(number, reader.read(255 - eval_page(number).pixels())) <= 0.02
+
+
+def test_long_strip_with_one_line_is_read(reader: Reader) -> None:
+    row = without_margins(first_row(eval_page("05").pixels()), kept_px=12)
+    strip = np.hstack((row, row, row))
+
+    text = reader.read(strip)
+
+    assert strip.shape[1] > 40 * strip.shape[0]
+    assert (
+        error_rate_of(3 * (eval_page("05").text.split("\n")[0] + " "), text, is_arabic=True) < 0.1
+    )
 
 
 def test_arabic_text_is_logical_and_plain(reader: Reader) -> None:

@@ -79,3 +79,10 @@ def test_direction_is_that_of_most_letters(text: str, direction: Direction) -> N
 )
 def test_arabic_words_end_in_arabic_punctuation(read: str, printed: str) -> None:
     assert restore_arabic_punctuation(read) == printed
+
+
+def test_closing_quotation_mark_without_an_opening_one_was_a_comma() -> None:
+    read = "\u0643\u062a\u0628\u00bb \u0648"
+
+    assert restore_arabic_punctuation(read) == read
+    assert restore_arabic_punctuation(read, has_quotes=False) == "\u0643\u062a\u0628\u060c \u0648"

@@ -56,6 +56,44 @@ def test_cells_of_a_table_are_read_by_row() -> None:
     assert ordered(*cells) == [[f"item{row} price{row}" for row in range(4)]]
 
 
+def test_right_to_left_pages_begin_with_the_right_column() -> None:
+    columns = [
+        piece(f"{side}{row}", left, 30 * row, 400)
+        for side, left in (("l", 0), ("r", 440))
+        for row in range(3)
+    ]
+
+    blocks = order_pieces(columns, right_to_left=True)
+
+    assert [[row[0].content for row in block] for block in blocks] == [
+        ["r0", "r1", "r2"],
+        ["l0", "l1", "l2"],
+    ]
+
+
+def test_large_heading_over_three_columns_comes_first() -> None:
+    columns = [
+        piece(f"{side}{row}", left, 100 + 30 * row, 300)
+        for side, left in (("a", 0), ("b", 340), ("c", 680))
+        for row in range(3)
+    ]
+    heading = Piece(Box(380, 0, 600, 50), 16, "head")
+
+    found = ordered(*columns, heading)
+
+    assert [block[0] for block in found] == ["head", "a0", "b0", "c0"]
+
+
+def test_half_lines_of_verse_are_read_by_row() -> None:
+    verse = [
+        piece(f"{side}{row}", left, 40 * row, 300, 25)
+        for side, left in (("l", 0), ("r", 400))
+        for row in range(4)
+    ]
+
+    assert ordered(*verse)[0][0] == "l0 r0"
+
+
 def test_far_rows_are_blocks_of_their_own() -> None:
     assert ordered(piece("a", 0, 0, 400), piece("b", 0, 100, 400)) == [["a"], ["b"]]
 
@@ -69,10 +107,14 @@ boxes = st.builds(
 )
 
 
-@given(st.lists(st.tuples(boxes, st.integers(0, 60)), max_size=30))
-def test_every_piece_comes_exactly_once(found: list[tuple[Box, int]]) -> None:
+@given(st.lists(st.tuples(boxes, st.integers(0, 60)), max_size=30), st.booleans())
+def test_every_piece_comes_exactly_once(
+    found: list[tuple[Box, int]],
+    right_to_left: bool,  # noqa: FBT001 - drawn by Hypothesis
+) -> None:
     pieces = [Piece(box, length, number) for number, (box, length) in enumerate(found)]
 
-    contents = [item.content for block in order_pieces(pieces) for row in block for item in row]
+    blocks = order_pieces(pieces, right_to_left=right_to_left)
+    contents = [item.content for block in blocks for row in block for item in row]
 
     assert sorted(contents) == list(range(len(pieces)))

@@ -45,9 +45,9 @@ def _light_areas(grey: Grey) -> Mask:
     """Gives 255 where a small image of the page is light (Otsu on a scale of ratios)."""
     factor = min(1.0, _WORK_SIDE_PX / max(grey.shape[:2]))
     size = tuple(max(1, round(side * factor)) for side in reversed(grey.shape[:2]))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     ratios = np.log1p(small.astype(np.float32)) * (255 / np.log(256.0))
-    calm = cv2.GaussianBlur(ratios.astype(np.uint8), (3, 3), 0)
+    calm = np.asarray(cv2.GaussianBlur(ratios.astype(np.uint8), (3, 3), 0), dtype=np.uint8)
     _, mask = cv2.threshold(calm, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return np.asarray(mask, dtype=np.uint8)
 
@@ -64,7 +64,7 @@ def _is_light_print(light: Mask) -> bool:
 
 def _without_surroundings(even: Grey, grey: Grey, light: Mask) -> Grey:
     """Gives the page with what a photographed sheet lies on made white."""
-    sheet = _sheet_mask(light)
+    sheet = _sheet_hull(light)
     share = np.count_nonzero(sheet) / sheet.size
     if not _SHEET_SHARE[0] < share < _SHEET_SHARE[1]:
         return even
@@ -72,21 +72,26 @@ def _without_surroundings(even: Grey, grey: Grey, light: Mask) -> Grey:
     if np.count_nonzero(light[around]) > _MOST_LIGHT_AROUND * np.count_nonzero(around):
         return even
     height, width = even.shape[:2]
-    small = cv2.resize(grey, (light.shape[1], light.shape[0]), interpolation=cv2.INTER_AREA)
+    small = np.asarray(
+        cv2.resize(grey, (light.shape[1], light.shape[0]), interpolation=cv2.INTER_AREA),
+        dtype=np.uint8,
+    )
     if np.median(small[~around]) < _SHEET_CONTRAST * np.median(small[around]):
         return even
-    full = cv2.resize(sheet, (width, height), interpolation=cv2.INTER_LINEAR)
+    # The rim of the sheet goes too: its edge and shadow would be read as letters.
+    inner = cv2.erode(sheet, np.ones((5, 5), dtype=np.uint8), borderValue=(255,))
+    full = cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(full > 127, even, np.uint8(255)).astype(np.uint8)
 
 
-def _sheet_mask(light: Mask) -> npt.NDArray[np.uint8]:
-    """Gives 255 within the hull of the largest light area, less a rim where its shadow falls."""
+def _sheet_hull(light: Mask) -> npt.NDArray[np.uint8]:
+    """Gives 255 within the hull of the largest light area."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(light, connectivity=4)
     sheet = np.zeros_like(light)
     if len(stats) < 2:
         return sheet
     largest = 1 + int(np.argmax(np.asarray(stats)[1:, 4]))
-    points = cv2.findNonZero((labels == largest).astype(np.uint8))
+    rows, columns = np.nonzero(np.asarray(labels) == largest)
+    points = np.column_stack((columns, rows)).astype(np.int32)
     cv2.fillConvexPoly(sheet, cv2.convexHull(points), (255,))
-    rim = np.ones((5, 5), dtype=np.uint8)
-    return np.asarray(cv2.erode(sheet, rim, borderValue=255), dtype=np.uint8)
+    return sheet

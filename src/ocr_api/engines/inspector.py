@@ -11,7 +11,7 @@ import numpy as np
 
 from ocr_api.engines import ink
 from ocr_api.engines.ground import even_out
-from ocr_api.engines.probe import FEW_PIECES, Evidence, Prober, scripts_on_page
+from ocr_api.engines.probe import FEW_PIECES, Evidence, Prober, ranked_scripts, scripts_on_page
 from ocr_api.engines.skew import estimate_skew_deg, turn_level
 from ocr_api.engines.tessdata_index import find_languages
 from ocr_api.engines.tesseract_native import NativeReader, Orientation, OrientationDetector
@@ -28,7 +28,7 @@ _SURE_MARGIN = 4.0
 """Orientation margin from which detection is believed unread; clean pages reach 5 to 25."""
 _LIKELY_MARGIN = 1.5
 _LEAST_LETTERS = 5
-_LEAST_PIECES = 8
+_LEAST_PIECES = 30
 """Fewer pieces of ink make no line whose slope could be told."""
 _QUARTER_TURNS: tuple[Rotation, ...] = (0, 90, 180, 270)
 _SCRIPTS = {
@@ -127,11 +127,20 @@ class PageInspector:
         detected: Orientation | None,
     ) -> tuple[Script, ...]:
         named = _SCRIPTS.get(detected.script, Script.OTHER) if detected else None
-        evidence = lie.evidence
-        if not evidence.letters or stats.pieces > FEW_PIECES:
-            upright = _turned(level, lie.rotation_deg)
-            evidence = self._prober.probe(upright, stats, besides=named)
-        return scripts_on_page(named, evidence, pieces=stats.pieces)
+        upright = _turned(level, lie.rotation_deg)
+        if stats.pieces <= FEW_PIECES and (not detected or detected.confidence < _LIKELY_MARGIN):
+            guessed = self._prober.guess(upright, stats)
+            if guessed:
+                return guessed
+        if lie.evidence.letters and stats.pieces <= FEW_PIECES:
+            return scripts_on_page(named, lie.evidence, pieces=stats.pieces)
+        evidence = self._prober.probe(upright, stats, besides=named)
+        scripts = scripts_on_page(named, evidence, pieces=stats.pieces)
+        if named in scripts[:1] and set(scripts) == {Script.ARABIC, Script.LATIN}:
+            # Detection may be wrong about the script, or about which there is more of.
+            evidence += self._prober.probe(upright, stats, besides=scripts[1])
+            return ranked_scripts(evidence) or scripts
+        return scripts
 
 
 def _work_image(page: PageImage) -> ink.Grey:

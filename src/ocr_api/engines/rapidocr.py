@@ -26,7 +26,9 @@ _DETECTOR_SIDE_PX = 960
 _DETECTOR_MAX_PIXELS = 2_800_000
 _DETECTOR_TEXT_PX = 11.0
 """Text height that the detector needs; pages of small print get a larger detector image."""
-_READ_SCRIPTS = frozenset((Script.LATIN, Script.HAN, Script.JAPANESE, Script.GREEK))
+_SURE_ALONE = 0.85
+"""A lone character that is less sure is a speck more often than writing."""
+_READ_SCRIPTS = frozenset((Script.LATIN, Script.HAN, Script.JAPANESE))
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -153,7 +155,7 @@ def _detector_side(pixels: Pixels, text_height_px: float) -> int:
 def _build_line(found: _FoundLine, factor: float, page: PageImage) -> Line | None:
     raw, score, corners, found_words = found
     text = clean_text(raw)
-    if not text:
+    if not text or (len(text) == 1 and score < _SURE_ALONE):
         return None
     box = _box(corners, factor, page)
     confidence = min(max(score, 0.0), 1.0)

@@ -18,6 +18,7 @@ _ARABIC_PUNCTUATION = {",": "\u060c", ";": "\u061b", "?": "\u061f"}
 _LATIN_MARK_IN_ARABIC = re.compile(
     rf"(?<={_ARABIC_LETTER})([,;?])(?=\s|$)|(?<=[0-9\u0660-\u0669])([,;])(?=\s+{_ARABIC_LETTER})"
 )
+_QUOTE_IN_ARABIC = re.compile(rf"(?<={_ARABIC_LETTER})\u00bb(?=\s|$)")
 _RIGHT_TO_LEFT = frozenset(("R", "AL"))
 
 
@@ -35,12 +36,19 @@ def clean_text(text: str) -> str:
     return _WHITE_SPACE.sub(" ", composed).strip()
 
 
-def restore_arabic_punctuation(text: str) -> str:
+def restore_arabic_punctuation(text: str, *, has_quotes: bool = True) -> str:
     """Gives Arabic comma, semicolon and question mark where an Arabic word ends in a Latin one.
 
-    For recognisers whose alphabet lacks the Arabic marks (Tesseract's `ara` has no U+060C). Marks
-    inside numbers and behind Latin words stay.
+    For recognisers whose alphabet lacks the Arabic marks: Tesseract's `ara` has no U+060C, and
+    gives a comma or a closing quotation mark for it. Marks inside numbers and behind Latin words
+    stay.
+
+    Args:
+        text: A line.
+        has_quotes: Whether the page has opening quotation marks, so that closing ones are meant.
     """
+    if not has_quotes:
+        text = _QUOTE_IN_ARABIC.sub(",", text)
     return _LATIN_MARK_IN_ARABIC.sub(
         lambda found: _ARABIC_PUNCTUATION[found.group(1) or found.group(2)], text
     )

@@ -13,13 +13,13 @@ Content = TypeVar("Content")
 
 _BLOCK_GAP = 1.1
 """Rows further apart than this many row heights start a new block."""
-_GUTTER = 0.8
+_GUTTER = 0.5
 """A gap between columns is at least this many row heights wide."""
 _COLUMN_ROWS = 3
 _COLUMN_FILL = 0.6
 """Running text fills its column: half of its pieces are this share of the longest ones wide."""
 _COLUMN_CHARACTERS = 12
-_MOST_CROSSING = 1 / 6
+_MOST_CROSSING = 1 / 4
 """Headings, pictures' captions: at most this share of the pieces may lie across a gutter."""
 _HEADING_HEIGHT = 1.4
 """Headings are this many times as high as the text."""

@@ -13,6 +13,10 @@ from ocr_api.pages.text import mean_confidence
 
 _WORD_LEVEL = "5"
 _COLUMNS = 12
+_LEAST_CONFIDENCE = 0.15
+_LEAST_CONFIDENCE_SHORT = 0.4
+_SHORT = 12
+"""Texture and dirt are read as few letters with little confidence; a whole line needs less."""
 _WIDEST_SPACE = 0.7
 """Words of one piece of a line are at most this many word heights apart."""
 
@@ -60,24 +64,33 @@ def build_blocks(words: Iterable[PlacedWord]) -> tuple[Block, ...]:
         words: Line by line, in reading order within each line.
     """
     pieces = [piece for line in lines_of(words) for piece in _part(line)]
-    return blocks_of([_build_line(piece) for piece in pieces])
+    has_quotes = any("\u00ab" in word.text for piece in pieces for word in piece)
+    lines = [_build_line(piece, has_quotes=has_quotes) for piece in pieces]
+    return blocks_of([line for line in lines if _is_credible(line)])
+
+
+def _is_credible(line: Line) -> bool:
+    least = _LEAST_CONFIDENCE_SHORT if len(line.text) < _SHORT else _LEAST_CONFIDENCE
+    return line.confidence is None or line.confidence >= least
 
 
 def _part(line: Sequence[PlacedWord]) -> Iterator[list[Word]]:
-    """Yields the words of a line up to each gap that is wider than a space."""
+    """Yields the words of a line up to each gap wider than a space, or word at another height."""
     heights = sorted(item.word.box.height_px for item in line)
     widest_px = _WIDEST_SPACE * heights[len(heights) // 2]
     piece: list[Word] = []
     for item in line:
-        if piece and _gap_px(piece[-1].box, item.word.box) > widest_px:
+        if piece and not _are_neighbours(piece[-1].box, item.word.box, widest_px):
             yield piece
             piece = []
         piece.append(item.word)
     yield piece
 
 
-def _gap_px(one: Box, other: Box) -> int:
-    return max(one.left, other.left) - min(one.right, other.right)
+def _are_neighbours(one: Box, other: Box, widest_px: float) -> bool:
+    across = max(one.left, other.left) - min(one.right, other.right)
+    down = max(one.top, other.top) - min(one.bottom, other.bottom)
+    return across <= widest_px and down <= 0
 
 
 def scale_word(placed: PlacedWord, factor: float, width_px: int, height_px: int) -> PlacedWord:
@@ -92,11 +105,11 @@ def scale_word(placed: PlacedWord, factor: float, width_px: int, height_px: int)
     return replace(placed, word=replace(placed.word, box=scaled.clamp(width_px, height_px)))
 
 
-def _build_line(words: list[Word]) -> Line:
+def _build_line(words: list[Word], *, has_quotes: bool) -> Line:
     text = " ".join(word.text for word in words)
     direction = main_direction(text)
     if direction is Direction.RTL:
-        text = restore_arabic_punctuation(text)
+        text = restore_arabic_punctuation(text, has_quotes=has_quotes)
         tokens = text.split(" ")
         words = [replace(word, text=token) for word, token in zip(words, tokens, strict=True)]
     confidence = mean_confidence((word.confidence, len(word.text)) for word in words)
