@@ -26,6 +26,7 @@ def _head(document: DocumentInfo) -> str:
         "ocr-capabilities": _CAPABILITIES,
         "ocr-number-of-pages": document.rendered_pages,
         "ocr-langs": languages or "unknown",
+        "ocr-scripts": "unknown",
     }
     lines = [f"<meta{xml_attributes({'name': key, 'content': meta[key]})}/>\n" for key in meta]
     return (
@@ -55,23 +56,19 @@ def _page(document: DocumentInfo, page: PageOutcome) -> str:
 
 
 def _unread_page(document: DocumentInfo, page: PageOutcome) -> str:
-    """Gives an empty page of no known size: `x_error` has the code, `data-error` the sentence."""
-    code = "read_error" if page.problem is None else page.problem.code
-    title = "; ".join(
-        [
-            *_image(document.filename),
-            "bbox 0 0 0 0",
-            f"ppageno {page.number - 1}",
-            f'x_error "{code}"',
-        ]
-    )
-    attributes = {"title": title, "data-error": page.reason}
+    """Gives an empty page of no known size, and why in attributes: it holds no recognised text."""
+    title = [*_image(document.filename), "bbox 0 0 0 0", f"ppageno {page.number - 1}"]
+    attributes = {
+        "title": "; ".join(title),
+        "data-error": page.reason,
+        "data-error-code": "read_error" if page.problem is None else page.problem.code,
+    }
     return _open("div", "ocr_page", f"page_{page.number}", attributes) + "</div>\n"
 
 
 def _image(filename: str | None) -> list[str]:
     """Gives the name of the source in the characters that hOCR allows there, as URLs have it."""
-    return [] if filename is None else [f'image "{quote(filename)}"']
+    return [] if not filename else [f'image "{quote(filename)}"']
 
 
 def _block(block: Block, name: str, page: PageResult) -> str:

@@ -39,7 +39,11 @@ def xml_text(text: str) -> str:
 def xml_attributes(values: Mapping[str, object]) -> str:
     """Gives attributes, each behind a space, in their order; those that are None are left out."""
     return "".join(
-        f' {name}="{xml_chars(str(value)).translate(_IN_ATTRIBUTE)}"'
+        f' {name}="{value if isinstance(value, int) else _attribute(str(value))}"'
         for name, value in values.items()
         if value is not None
     )
+
+
+def _attribute(text: str) -> str:
+    return xml_chars(text).translate(_IN_ATTRIBUTE)
