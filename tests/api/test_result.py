@@ -133,6 +133,15 @@ async def test_unchanged_result_is_not_sent_again(
 
 
 @pytest.mark.anyio
+async def test_preference_to_wait_is_told(
+    client: httpx.AsyncClient, services: Services, submitted: str
+) -> None:
+    await finish(services, await claim_next(services))
+    answer = await client.get(f"/ocr/{submitted}/result", headers={"Prefer": "wait=5"})
+    assert answer.headers["preference-applied"] == "wait=5"
+
+
+@pytest.mark.anyio
 async def test_page_comes_in_every_form(
     client: httpx.AsyncClient, services: Services, submitted: str
 ) -> None:

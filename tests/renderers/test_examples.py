@@ -33,3 +33,18 @@ def test_example_is_what_is_written(name: str, form: object) -> None:
 def test_schema_in_the_docs_is_the_one_that_is_served() -> None:
     text = json.dumps(result_schema(), ensure_ascii=False, indent=2) + "\n"
     compared(EXAMPLES.parent / "schemas" / "result.json", text)
+
+
+def test_page_about_formats_shows_what_is_written() -> None:
+    page = (EXAMPLES.parent / "formats.md").read_text()
+    for form in FORMATS.values():
+        assert f"`{form.name}`" in page
+        assert f"| `{form.content_type}` | `.{form.suffix}` |" in page
+    for name in ("english.txt", "english.md"):
+        assert f"```text\n{(EXAMPLES / name).read_text()}```" in page
+    for name in ("arabic.hocr", "arabic.alto.xml"):
+        (line,) = [line for line in page.splitlines() if line.startswith(_FIRST_LINE[name])]
+        assert line.partition("…")[0].rstrip() in (EXAMPLES / name).read_text()
+
+
+_FIRST_LINE = {"arabic.hocr": '<span class="ocr_line"', "arabic.alto.xml": "<TextLine "}

@@ -114,6 +114,8 @@ async def show_result(
     job = await unless_gone(request, lambda: job_when_ended(services, job_id, wait.seconds))
     check_has_result(job)
     headers = {"ETag": rendered_tag(services, job, form), "Vary": "Accept"}
+    if wait.is_preference:
+        headers["Preference-Applied"] = f"wait={wait.seconds:g}"
     if is_match(headers["ETag"], request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
     answer = await result_response(services, job, form)
