@@ -176,6 +176,10 @@ class StoreOfThreePages(JobStore):
             pages_failed=1,
         )
 
+    async def page(self, job_id: str, number: int) -> PageRecord:
+        """Gives one of its pages."""
+        return next(page for page in await self.pages(job_id) if page.number == number)
+
     async def pages(self, job_id: str) -> list[PageRecord]:
         """Gives its pages, in no order."""
         problem = Problem("page_timeout", "Too slow.", retryable=True, page=2)
@@ -202,6 +206,8 @@ async def test_pages_come_in_order_and_failed_ones_are_named(
             "=== Page 1 of 3 ===\npage1 text\n\n=== Page 2 of 3 ===\n[Too slow.]\n\n"
             "=== Page 3 of 3 ===\npage3 text\n"
         )
+        alone = await client.get(f"/ocr/{THREE}/pages/3?format=text")
+        assert alone.text == "page3 text\n"
         disposition = text.headers["content-disposition"]
         assert disposition.startswith('inline; filename="______1_2.pdf.txt"; filename*=UTF-8')
         schema = (await client.get("/schemas/result.json")).json()

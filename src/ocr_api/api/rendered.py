@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
@@ -53,16 +54,17 @@ async def result_response(services: Services, job: Job, form: OutputFormat) -> R
     """
     records = sorted(await services.store.pages(job.id), key=lambda page: page.number)
     ended = [page for page in records if has_ended(page)]
-    stem = _stem(job)
-    return await _streamed(services, job, form, ended, f"{stem}.{form.suffix}")
+    document = _document(services, job, len(ended))
+    return await _streamed(services, form, document, ended, f"{_stem(job)}.{form.suffix}")
 
 
 async def page_in_form(
     services: Services, job: Job, record: PageRecord, form: OutputFormat
 ) -> Response:
     """Gives the answer with one page that has ended; raises as `result_response` does."""
+    document = replace(_document(services, job, 1), is_page_alone=True)
     name = f"{_stem(job)}.page-{record.number}.{form.suffix}"
-    return await _streamed(services, job, form, [record], name)
+    return await _streamed(services, form, document, [record], name)
 
 
 def rendered_tag(services: Services, job: Job, form: OutputFormat) -> str:
@@ -81,21 +83,24 @@ async def rendered_pieces(
     yield form.tail(document).encode()
 
 
-async def _streamed(
-    services: Services,
-    job: Job,
-    form: OutputFormat,
-    pages: Sequence[PageRecord],
-    filename: str,
-) -> Response:
-    document = DocumentInfo(
-        total_pages=job.pages_total or len(pages),
-        rendered_pages=max(1, len(pages)),
+def _document(services: Services, job: Job, rendered_pages: int) -> DocumentInfo:
+    return DocumentInfo(
+        total_pages=job.pages_total or rendered_pages,
+        rendered_pages=rendered_pages,
         job_id=job.id,
         filename=job.filename,
         languages=job.options.languages,
         version=services.version,
     )
+
+
+async def _streamed(
+    services: Services,
+    form: OutputFormat,
+    document: DocumentInfo,
+    pages: Sequence[PageRecord],
+    filename: str,
+) -> Response:
     pieces = rendered_pieces(services, form, document, pages)
     opening = await anext(pieces) + await anext(pieces)
     return StreamingResponse(

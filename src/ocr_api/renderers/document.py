@@ -19,6 +19,7 @@ class DocumentInfo:
         filename: For display; None = not given.
         languages: ISO 639 codes that the caller named; empty = none.
         version: Of this service.
+        is_page_alone: One page of the document was asked for by itself.
     """
 
     total_pages: int
@@ -27,11 +28,12 @@ class DocumentInfo:
     filename: str | None = None
     languages: tuple[str, ...] = ()
     version: str = "0"
+    is_page_alone: bool = False
 
     @property
-    def is_single(self) -> bool:
-        """One page is rendered: it needs no head that tells it from others."""
-        return self.rendered_pages == 1
+    def has_page_heads(self) -> bool:
+        """Pages need heads that tell one from another."""
+        return self.total_pages > 1 and not self.is_page_alone
 
 
 @dataclass(frozen=True, slots=True)

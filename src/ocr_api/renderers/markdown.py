@@ -34,7 +34,7 @@ def _head(_document: DocumentInfo) -> str:
 
 def _page(document: DocumentInfo, page: PageOutcome) -> str:
     body = _unread(page.reason) if page.result is None else _body(page.result.text)
-    if document.is_single:
+    if not document.has_page_heads:
         return body
     gap = "" if page.is_first else "\n---\n\n"
     return f"{gap}<!-- Page {page.number} of {document.total_pages} -->\n\n{body}"

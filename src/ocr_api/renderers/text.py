@@ -11,7 +11,7 @@ def _head(_document: DocumentInfo) -> str:
 
 def _page(document: DocumentInfo, page: PageOutcome) -> str:
     body = f"[{page.reason}]" if page.result is None else page.result.text.text
-    if document.is_single:
+    if not document.has_page_heads:
         return f"{body}\n"
     gap = "" if page.is_first else "\n"
     return f"{gap}=== Page {page.number} of {document.total_pages} ===\n{body}\n"
