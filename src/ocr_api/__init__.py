@@ -6,6 +6,7 @@ The map; each part imports only parts below it.
     api            HTTP: check → keep the upload → create the job → 202
     worker         claim a page → render → route → read → keep → finish
     child          what runs inside children: decoding, inspecting, reading
+    renderers      page text → text, Markdown, JSON, hOCR, ALTO: pure strings, one file a format
     store          jobs and queue in Valkey or Redis, uploads and results in an object store
     web            the page at /: static files that speak the public API only
     engines        page images → page text, one file an engine

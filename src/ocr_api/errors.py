@@ -13,7 +13,9 @@
     │   ├── UnknownPageError           no page with that number
     │   ├── UnknownModelError          no model with that id
     │   ├── ModelUnavailableError      the model exists but cannot run here
-    │   └── JobNotFinishedError        the answer asked for does not exist yet
+    │   ├── JobNotFinishedError        the answer asked for does not exist yet
+    │   ├── NoResultError              the job ended without a result
+    │   └── NotAcceptableError         the Accept header names no form that is offered
     ├── DocumentError                  the file was accepted, but decoding showed a fault
     │   ├── DamagedDocumentError       truncated or corrupt
     │   ├── EncryptedDocumentError     needs a password
@@ -142,6 +144,18 @@ class JobNotFinishedError(RequestError):
 
     code = "job_not_finished"
     retryable = True
+
+
+class NoResultError(RequestError):
+    """The job ended without a result."""
+
+    code = "no_result"
+
+
+class NotAcceptableError(RequestError):
+    """The Accept header names no form that is offered."""
+
+    code = "not_acceptable"
 
 
 class DocumentError(OcrApiError):

@@ -232,6 +232,7 @@ async def test_openapi_document_names_every_route_and_problem(client: httpx.Asyn
         "/ocr",
         "/ocr/{job_id}",
         "/ocr/{job_id}/pages/{page_number}",
+        "/ocr/{job_id}/result",
         "/models",
         "/models/current",
         "/models/{model_id}",

@@ -57,6 +57,24 @@ def test_json_names_file_words_and_boxes(page: Path) -> None:
     assert told["metadata"]["model"] == "scripted"
 
 
+@pytest.mark.parametrize(
+    ("form", "suffix", "sign"),
+    [
+        ("markdown", "md", "scripted page"),
+        ("hocr", "hocr", "ocrx_word"),
+        ("alto", "alto.xml", "WC"),
+    ],
+)
+def test_other_forms_are_those_of_the_service(
+    page: Path, form: str, suffix: str, sign: str
+) -> None:
+    done = read(page, "--format", form, "--out")
+    assert done.returncode == 0, done.stderr
+    written = page.with_name(f"page.png.{suffix}").read_text()
+    assert sign in written
+    assert read(page, "--format", form).stdout == written
+
+
 def test_folder_is_read_in_order_and_foreign_files_are_left_out(page: Path) -> None:
     page.with_name("a.png").write_bytes(small_png())
     page.with_name("notes.txt").write_text("no picture")

@@ -15,6 +15,8 @@ options.py          what the caller chose, checked
 model_choice.py     which model serves, by the workers' own reports
 model_views.py      models and workers as callers see them
 answers.py          jobs and pages with their results
+negotiation.py      which form of a result a caller wants
+rendered.py         results in that form, streamed page by page
 waiting.py          holding an answer until a job ends; held_answers.py lets all go at the end
 problems.py         error class -> HTTP status, the only place
 error_reference.py  every error explained: docs/errors.md and /docs/errors

@@ -10,9 +10,11 @@ import anyio.to_thread
 from fastapi import Response
 from pydantic import BaseModel
 
+from ocr_api.api.rendered import has_ended, page_in_form
 from ocr_api.api.services import Services
 from ocr_api.errors import JobNotFinishedError, UnknownPageError
-from ocr_api.jobs import Job, JobStatus, PageRecord, PageStatus
+from ocr_api.jobs import Job, JobStatus, PageRecord
+from ocr_api.renderers import OutputFormat
 from ocr_api.store import decode_result
 from ocr_api.wire import job_view, page_failure, single_page
 
@@ -30,7 +32,7 @@ async def job_response(services: Services, job: Job, if_none_match: str | None) 
     """Gives the answer about one job, its result included; 304 where the caller has this one."""
     tag = entity_tag(job)
     headers = {"ETag": tag} if job.has_ended else {"ETag": tag, "Retry-After": "1"}
-    if if_none_match is not None and _is_match(tag, if_none_match):
+    if if_none_match is not None and is_match(tag, if_none_match):
         return Response(status_code=304, headers=headers)
     if job.status is not JobStatus.COMPLETED:
         return Response(job_view(job).model_dump_json(), headers=headers, media_type=_JSON)
@@ -41,20 +43,35 @@ async def job_response(services: Services, job: Job, if_none_match: str | None) 
     return Response(body, headers=headers, media_type=_JSON)
 
 
-async def page_response(services: Services, job: Job, number: int) -> Response:
+async def page_response(
+    services: Services, job: Job, number: int, form: OutputFormat | None = None
+) -> Response:
     """Gives the answer about one page.
+
+    Args:
+        services: Of the application.
+        job: That the page belongs to.
+        number: Of the page, from 1.
+        form: None = JSON that also tells how the page stands.
 
     Raises:
         UnknownPageError: The document has no such page.
         JobNotFinishedError: It has not been read yet.
     """
-    record = await services.store.page(job.id, number) if number >= 1 else None
-    if record is not None and record.status is PageStatus.FAILED:
+    record = await _ended_page(services, job, number)
+    if form is not None:
+        return await page_in_form(services, job, record, form)
+    if record.result_key is None:
         return json_response(page_failure(job.id, record))
-    if record is not None and record.result_key is not None:
-        blob = await services.blobs.get(record.result_key)
-        body = await _rendered(partial(_render_page, job.id, blob), [blob])
-        return Response(body, media_type=_JSON)
+    blob = await services.blobs.get(record.result_key)
+    body = await _rendered(partial(_render_page, job.id, blob), [blob])
+    return Response(body, media_type=_JSON)
+
+
+async def _ended_page(services: Services, job: Job, number: int) -> PageRecord:
+    record = await services.store.page(job.id, number) if number >= 1 else None
+    if record is not None and has_ended(record):
+        return record
     if number < 1 or job.has_ended or (job.pages_total is not None and number > job.pages_total):
         msg = f"Job {job.id} has no page {number}."
         raise UnknownPageError(msg, pages_total=job.pages_total)
@@ -67,7 +84,8 @@ def entity_tag(job: Job) -> str:
     return f'"{hashlib.blake2b(repr(job).encode(), digest_size=12).hexdigest()}"'
 
 
-def _is_match(tag: str, if_none_match: str) -> bool:
+def is_match(tag: str, if_none_match: str) -> bool:
+    """Tells whether an If-None-Match header names this entity tag (weak comparison)."""
     candidates = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
     return tag in candidates or "*" in candidates
 

@@ -30,6 +30,10 @@ ADVICE: Mapping[str, str] = {
     "unknown_model": "Take an id out of `allowed`, or see `GET /models`.",
     "model_unavailable": "`detail` says what is missing. Take another model, or leave `model` out.",
     "job_not_finished": "Ask again after `Retry-After` seconds, or use `?wait=30` on the job.",
+    "no_result": "The job failed or was cancelled: `job_status` and `error_detail` say how and "
+    "why. Mend what `error_detail` names and submit the file again.",
+    "not_acceptable": "Name one of the types in `allowed`, or leave `Accept` out and use "
+    "`?format=`.",
     "document_error": "`detail` says what is wrong with the file.",
     "document_damaged": "Check that the file opens elsewhere and was sent whole.",
     "document_encrypted": "Save a copy without the password, and send that.",

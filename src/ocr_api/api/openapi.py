@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from ocr_api.api.options import NOT_YET
 from ocr_api.api.problems import PROBLEM_TYPE
+from ocr_api.renderers import FORMATS
 from ocr_api.wire import (
     CurrentModelView,
     HealthView,
@@ -20,6 +21,7 @@ from ocr_api.wire import (
     ModelView,
     ProblemView,
     ReadyView,
+    ResultDocument,
     SinglePage,
     SwitchRequest,
     SwitchView,
@@ -30,6 +32,7 @@ Answers = dict[int | str, dict[str, Any]]
 """Keyword arguments of a route decorator, which FastAPI types as Any."""
 
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemView"}
+_RESULT_REF = "#/components/schemas/ResultDocument"
 _JOB_ID = "Zt3Jw9mYQ0a7VnXc1LrP5g"
 _SMALLEST_GIF = "R0lGODlhAQABAAAAACw="
 
@@ -84,6 +87,7 @@ _PROBLEM_EXAMPLES: Mapping[int, tuple[str, Operation]] = {
     400: ("The body cannot be understood, or is empty.", {"code": "empty_upload"}),
     403: ("Host or Origin names a foreign site.", {"code": "foreign_host"}),
     404: ("There is no such thing.", {"code": "unknown_job"}),
+    406: ("Accept names no type that is offered.", {"code": "not_acceptable"}),
     409: ("Not possible now, or not here.", {"code": "model_unavailable"}),
     410: ("The result is gone from the object store.", {"code": "blob_missing"}),
     413: ("The file is too large.", {"code": "upload_too_large", "limit": 104857600}),
@@ -113,6 +117,17 @@ def _problem(status: int) -> Operation:
 
 def _ok(model: type[object], description: str, status: int = 200, **more: object) -> Answers:
     return {status: {"model": model, "description": description, **more}}
+
+
+def _form_contents(exclude: tuple[str, ...]) -> Operation:
+    contents: Operation = {
+        form.media_type: {"schema": {"type": "string"}}
+        for form in FORMATS.values()
+        if form.name not in exclude
+    }
+    if "json" not in exclude:
+        contents[FORMATS["json"].media_type] = {"schema": {"$ref": _RESULT_REF}}
+    return contents
 
 
 def _submission_body() -> Operation:
@@ -165,6 +180,7 @@ _ACCEPTED_EXAMPLE = {
         "self": f"/ocr/{_JOB_ID}",
         "wait": f"/ocr/{_JOB_ID}?wait=30",
         "page": f"/ocr/{_JOB_ID}/pages/{{n}}",
+        "result": f"/ocr/{_JOB_ID}/result{{?format}}",
     },
 }
 
@@ -235,9 +251,27 @@ ONE_PAGE: Operation = {
     "summary": "Ask for one page",
     "response_model": SinglePage,
     "responses": {
-        **_ok(SinglePage, "The page, read or failed."),
-        **_problems(404, 409, 410, 422),
+        **_ok(
+            SinglePage,
+            "The page, read or failed; JSON unless `format` or Accept names another form.",
+            content=_form_contents(exclude=("json",)),
+        ),
+        **_problems(404, 406, 409, 410, 422),
     },
+}
+RESULT: Operation = {
+    "summary": "Take the result as text, Markdown, JSON, hOCR or ALTO",
+    "response_class": Response,
+    "responses": {
+        200: {
+            "description": "The result, streamed page by page; text unless `format` or Accept "
+            "names another form. The JSON follows /schemas/result.json.",
+            "content": _form_contents(exclude=()),
+        },
+        304: {"description": "The result is as in If-None-Match."},
+        **_problems(404, 406, 409, 410, 422),
+    },
+    "openapi_extra": {"parameters": [_WAIT, _PREFER, _IF_NONE_MATCH]},
 }
 MODEL_LIST: Operation = {
     "summary": "List models",
@@ -317,10 +351,19 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for model in (ProblemView, SwitchRequest):
         schemas[model.__name__] = model.model_json_schema()
+    schemas |= _result_schemas()
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     _drop_validation_answers(document)
     return document
+
+
+def _result_schemas() -> dict[str, Any]:
+    found = ResultDocument.model_json_schema(
+        mode="serialization", ref_template="#/components/schemas/{model}"
+    )
+    parts: dict[str, Any] = found.pop("$defs")
+    return {"ResultDocument": found, "DocumentPage": parts["DocumentPage"]}
 
 
 def _tags(names: Sequence[str]) -> list[dict[str, Any]]:

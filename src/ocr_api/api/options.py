@@ -20,7 +20,7 @@ NOT_YET: Mapping[str, str] = {
     "url": "does not fetch files; send the file itself",
     "webhook_url": "sends no webhooks; ask for the job with ?wait=",
     "pages": "does not select pages",
-    "formats": "offers text with positions only",
+    "formats": "renders a result when it is asked for; see /ocr/{id}/result?format=",
     "prompt_mode": "has no model that takes one",
     "password": "does not open encrypted documents",
 }

@@ -9,17 +9,20 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePath
 
 import anyio
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ocr_api import __version__
 from ocr_api.catalog import load_catalog, this_host
 from ocr_api.cli.inputs import InputFile, find_inputs, write_result
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.errors import ModelUnavailableError, OcrApiError, SettingsError, StorageFullError
 from ocr_api.jobs import JobOptions, PageResult
+from ocr_api.renderers import FORMATS, DocumentInfo, PageOutcome, render
 from ocr_api.settings import Settings
 from ocr_api.wire.result import page_metadata, page_view
 from ocr_api.worker.main import reader_plan
@@ -31,12 +34,15 @@ class OutputForm(StrEnum):
     """Form of the results."""
 
     TEXT = "text"
+    MARKDOWN = "markdown"
     JSON = "json"
+    HOCR = "hocr"
+    ALTO = "alto"
 
     @property
     def suffix(self) -> str:
         """Ending of result files."""
-        return "txt" if self is OutputForm.TEXT else "json"
+        return FORMATS[self.value].suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,7 @@ def _deliver(slot: _Slot, request: ReadRequest, is_alone: bool) -> None:  # noqa
     is_written = request.write_beside and path is not None
     if is_written and path is not None and slot.result is not None:
         try:
-            write_result(path, _rendered(slot, request.form) + "\n")
+            write_result(path, _rendered(slot, request) + "\n")
         except OSError as exc:
             slot.error = StorageFullError(f"{path} cannot be written: {exc.strerror}.")
     if slot.error is not None:
@@ -185,12 +191,25 @@ def _print(slot: _Slot, request: ReadRequest, *, is_alone: bool) -> None:
     if slot.result is not None and request.form is OutputForm.TEXT and not is_alone:
         typer.echo(f"==> {slot.item.name} <==")
     if slot.result is not None or request.form is OutputForm.JSON:
-        typer.echo(_rendered(slot, request.form))
+        typer.echo(_rendered(slot, request))
 
 
-def _rendered(slot: _Slot, form: OutputForm) -> str:
-    if slot.result is not None and form is OutputForm.TEXT:
-        return slot.result.text.text
+def _rendered(slot: _Slot, request: ReadRequest) -> str:
+    """Gives a result without the line's end behind it."""
+    if request.form is OutputForm.JSON:
+        return _json(slot)
+    page = PageOutcome(number=1, result=slot.result)
+    document = DocumentInfo(
+        total_pages=1,
+        rendered_pages=1,
+        filename=PurePath(slot.item.name).name,
+        languages=request.languages,
+        version=__version__,
+    )
+    return "".join(render(FORMATS[request.form.value], document, [page])).removesuffix("\n")
+
+
+def _json(slot: _Slot) -> str:
     body: dict[str, object] = {"file": slot.item.name}
     if slot.result is not None:
         body["page"] = page_view(slot.result).model_dump(mode="json")

@@ -1,6 +1,13 @@
 """The JSON that callers see: one model a shape, and pure functions that fill them."""
 
 from ocr_api.wire.base import WireModel, instant
+from ocr_api.wire.document import (
+    DocumentPage,
+    ResultDocument,
+    document_page,
+    result_schema,
+    unread_page,
+)
 from ocr_api.wire.job import (
     JobAccepted,
     JobList,
@@ -43,6 +50,7 @@ __all__ = [
     "BlockView",
     "BoxView",
     "CurrentModelView",
+    "DocumentPage",
     "DownloadProgress",
     "HealthView",
     "JobAccepted",
@@ -57,6 +65,7 @@ __all__ = [
     "PageView",
     "ProblemView",
     "ReadyView",
+    "ResultDocument",
     "ResultMetadata",
     "ResultView",
     "ServiceView",
@@ -67,6 +76,7 @@ __all__ = [
     "WordView",
     "WorkerView",
     "accepted_view",
+    "document_page",
     "instant",
     "job_links",
     "job_list_view",
@@ -77,6 +87,8 @@ __all__ = [
     "page_view",
     "problem_type",
     "problem_view",
+    "result_schema",
     "result_view",
     "single_page",
+    "unread_page",
 ]

@@ -88,12 +88,13 @@ def accepted_view(job: Job) -> JobAccepted:
 
 
 def job_links(job_id: str) -> dict[str, str]:
-    """Gives the addresses of a job; `page` is a URI template (RFC 6570)."""
+    """Gives the addresses of a job; `page` and `result` are URI templates (RFC 6570)."""
     itself = f"/ocr/{job_id}"
     return {
         "self": itself,
         "wait": f"{itself}?wait={_WAIT_S}",
         "page": f"{itself}/pages/{{n}}",
+        "result": f"{itself}/result{{?format}}",
     }
 
 

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import secrets
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from ocr_api.api.answers import job_response, json_response, page_response
+from ocr_api.api.answers import is_match, job_response, json_response, page_response
 from ocr_api.api.body import body_pieces, open_body
 from ocr_api.api.filenames import clean_filename
 from ocr_api.api.model_choice import choose_model
-from ocr_api.api.openapi import LISTING, ONE_JOB, ONE_PAGE, SUBMISSION
+from ocr_api.api.negotiation import choose_format
+from ocr_api.api.openapi import LISTING, ONE_JOB, ONE_PAGE, RESULT, SUBMISSION
 from ocr_api.api.options import Choices, read_options
 from ocr_api.api.receiving import refusals_drained
+from ocr_api.api.rendered import check_has_result, rendered_tag, result_response
 from ocr_api.api.services import FromApp, Services
 from ocr_api.api.upload import Upload, kept_upload
 from ocr_api.api.waiting import job_when_ended, read_wait, unless_gone
 from ocr_api.catalog import Resolution
 from ocr_api.errors import InvalidOptionError
 from ocr_api.jobs import Job, JobStatus
+from ocr_api.renderers import FORMATS
 from ocr_api.wire import accepted_view, job_list_view
 
 router = APIRouter(tags=["jobs"])
+
+FormatOption = Annotated[
+    str | None,
+    Query(
+        alias="format",
+        description="Form of the answer; wins over `Accept`.",
+        json_schema_extra={"enum": list(FORMATS)},
+    ),
+]
 
 
 @router.post("/ocr", status_code=202, **SUBMISSION)
@@ -77,10 +90,37 @@ async def show_job(request: Request, services: FromApp, job_id: str) -> Response
 
 
 @router.get("/ocr/{job_id}/pages/{page_number}", **ONE_PAGE)
-async def show_page(services: FromApp, job_id: str, page_number: int) -> Response:
+async def show_page(
+    request: Request,
+    services: FromApp,
+    job_id: str,
+    page_number: int,
+    form_name: FormatOption = None,
+) -> Response:
     """Gives one page as soon as it is read, while the rest of the job goes on."""
+    chosen = choose_format(form_name, request.headers.get("accept", ""), "json")
+    form = None if chosen == "json" else FORMATS[chosen]
     job = await services.store.get(job_id)
-    return await page_response(services, job, page_number)
+    return await page_response(services, job, page_number, form)
+
+
+@router.get("/ocr/{job_id}/result", **RESULT)
+async def show_result(
+    request: Request, services: FromApp, job_id: str, form_name: FormatOption = None
+) -> Response:
+    """Gives the result of a completed job as text, Markdown, JSON, hOCR or ALTO."""
+    form = FORMATS[choose_format(form_name, request.headers.get("accept", ""), "text")]
+    wait = read_wait(request, services.limits.max_wait_s)
+    job = await unless_gone(request, lambda: job_when_ended(services, job_id, wait.seconds))
+    check_has_result(job)
+    headers = {"ETag": rendered_tag(services, job, form), "Vary": "Accept"}
+    if wait.is_preference:
+        headers["Preference-Applied"] = f"wait={wait.seconds:g}"
+    if is_match(headers["ETag"], request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=headers)
+    answer = await result_response(services, job, form)
+    answer.headers.update(headers)
+    return answer
 
 
 def refuse_later_headers(request: Request) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from ocr_api.api.answers import json_response
@@ -12,7 +14,7 @@ from ocr_api.api.openapi import HEALTH, READY
 from ocr_api.api.services import FromApp, StaticFromApp
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.web import StaticFile
-from ocr_api.wire import HealthView, ReadyView, ServiceView
+from ocr_api.wire import HealthView, ReadyView, ServiceView, result_schema
 
 router = APIRouter(tags=["service"])
 pages = APIRouter(include_in_schema=False)
@@ -93,6 +95,14 @@ async def show_docs(files: StaticFromApp) -> Response:
 async def show_errors() -> Response:
     """Every error code explained."""
     return _file_response(StaticFile(errors_html().encode(), "text/html; charset=utf-8"))
+
+
+@pages.get("/schemas/result.json")
+async def show_result_schema() -> Response:
+    """The JSON Schema of `/ocr/{id}/result?format=json`."""
+    body = json.dumps(result_schema(), ensure_ascii=False, indent=2)
+    headers = {"Cache-Control": "no-cache"}
+    return Response(body, headers=headers, media_type="application/schema+json")
 
 
 @pages.get("/web/{name}")
