@@ -47,8 +47,8 @@ ADVICE: Mapping[str, str] = {
     "engine_failed": "Try another model; if it is always this page, please report it.",
     "out_of_memory": "Scale the page down, take a smaller model, or give the worker more memory.",
     "model_load_failed": "`ocr-api doctor` on the worker's machine says what is missing.",
-    "language_unavailable": "Leave `language` out, take one of those that `detail` names, or put its "
-    "data into `TESSDATA_PREFIX`.",
+    "language_unavailable": "Leave `language` out, take one of those that `detail` names, or put "
+    "its data into `TESSDATA_PREFIX`.",
     "page_timeout": "Take a faster model, or raise `JOB_TIMEOUT`.",
     "child_died": "The process that read the page ended; the page was tried again as often as "
     "`MAX_ATTEMPTS` allows. Try another model.",
