@@ -26,7 +26,7 @@ from ocr_api.messages import Failed, Message, PageRendered, Ready, RenderPage
 
 pytestmark = pytest.mark.processes
 
-REQUEST = RenderPage(MediaType.PNG, page_number=1, max_pages=1, max_pixels=100_000_000)
+REQUEST = RenderPage(MediaType.PNG, page_number=1, max_pixels=100_000_000)
 CATALOGUE = (b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>")
 
 

@@ -11,17 +11,17 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from ocr_api.documents import RenderedPage
 from ocr_api.errors import (
     DamagedDocumentError,
     DocumentError,
     EncryptedDocumentError,
-    MultiPageUnsupportedError,
+    TooManyPagesError,
 )
 from ocr_api.jobs import MediaType
 from ocr_api.pages import PageImage
+from tests.documents.conftest import Seen
 
-Render = Callable[..., RenderedPage]
+Render = Callable[..., Seen]
 Shown = Callable[[PageImage], Image.Image]
 Saved = Callable[..., bytes]
 
@@ -170,7 +170,7 @@ def test_light_text_on_a_dark_page_is_turned_round(render: Render, shown: Shown)
 
 def test_second_page_is_refused_or_read_as_allowed(render: Render) -> None:
     data = a_pdf(pages=2)
-    with pytest.raises(MultiPageUnsupportedError, match="has 2 pages; one page can be read"):
+    with pytest.raises(TooManyPagesError, match="has 2 pages; one page can be read"):
         render(data, PDF)
     assert render(data, PDF, max_pages=2, page_number=2, dpi=72).pages_total == 2
 

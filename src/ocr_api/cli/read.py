@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import anyio
@@ -21,10 +21,13 @@ from ocr_api.cli.outcomes import Outcome
 from ocr_api.errors import ModelUnavailableError, OcrApiError
 from ocr_api.jobs import JobOptions, PageResult
 from ocr_api.settings import Settings
-from ocr_api.wire.result import page_metadata, page_view
+from ocr_api.wire.result import join_pages, page_metadata, page_view
 from ocr_api.worker.main import reader_plan
 from ocr_api.worker.page_reader import PageReader
 from ocr_api.worker.page_steps import PageSource
+
+_PAGES_AT_ONCE = 8
+"""Pages of one document on their way; more would only wait, and hold their pixels."""
 
 
 class OutputForm(StrEnum):
@@ -65,9 +68,9 @@ class Tally:
     read: int = 0
     failed: int = 0
 
-    def count(self, error: OcrApiError | None) -> None:
-        """Counts one more file."""
-        if error is None:
+    def count(self, *, is_whole: bool) -> None:
+        """Counts one more file, and whether all of it was read."""
+        if is_whole:
             self.read += 1
         else:
             self.failed += 1
@@ -86,8 +89,21 @@ class _Slot:
 
     item: InputFile
     done: anyio.Event
-    result: PageResult | None = None
+    pages_total: int = 1
+    results: dict[int, PageResult] = field(default_factory=dict[int, PageResult])
     error: OcrApiError | None = None
+    page_errors: dict[int, OcrApiError] = field(default_factory=dict[int, OcrApiError])
+
+    @property
+    def in_order(self) -> list[PageResult]:
+        """What was read, in order of pages."""
+        return [self.results[number] for number in sorted(self.results)]
+
+    @property
+    def errors(self) -> list[OcrApiError]:
+        """What went wrong, with the whole file or with pages."""
+        pages = [self.page_errors[number] for number in sorted(self.page_errors)]
+        return pages if self.error is None else [self.error, *pages]
 
 
 async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
@@ -104,7 +120,7 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
     try:
         with _progress(len(inputs), tally.read) as advance:
             async for slot in _read_in_order(reader, request, waiting, settings.reader_count):
-                tally.count(slot.error)
+                tally.count(is_whole=not slot.errors)
                 _deliver(slot, request, is_alone=len(inputs) == 1)
                 advance()
     finally:
@@ -146,8 +162,9 @@ async def _fill(reader: PageReader, request: ReadRequest, slot: _Slot) -> None:
         descriptor, media_type = await anyio.to_thread.run_sync(slot.item.open)
         try:
             options = JobOptions(languages=request.languages)
-            source = PageSource(descriptor, media_type, options=options)
-            slot.result = await reader.read(source, request.model)
+            name = slot.item.name
+            source = PageSource(descriptor, media_type, options=options, document=name)
+            await _read_pages(reader, request.model, source, slot)
         finally:
             os.close(descriptor)
     except OcrApiError as exc:
@@ -156,29 +173,53 @@ async def _fill(reader: PageReader, request: ReadRequest, slot: _Slot) -> None:
         slot.done.set()
 
 
+async def _read_pages(reader: PageReader, model: str, source: PageSource, slot: _Slot) -> None:
+    """Reads the pages of one document side by side; one that fails is no end of the others."""
+    slot.pages_total = (await reader.open(source)).pages_total
+    chosen = reader.choose_pages(source, slot.pages_total)
+    hands = anyio.CapacityLimiter(_PAGES_AT_ONCE)
+
+    async def read(number: int) -> None:
+        async with hands:
+            try:
+                page = replace(source, page_number=number)
+                slot.results[number] = await reader.read(page, model)
+            except OcrApiError as exc:
+                slot.page_errors[number] = exc
+
+    async with anyio.create_task_group() as tasks:
+        for number in chosen.pages:
+            tasks.start_soon(read, number)
+
+
 def _deliver(slot: _Slot, request: ReadRequest, *, is_alone: bool) -> None:
-    if slot.error is not None:
-        typer.echo(f"{slot.item.name}: {slot.error.detail} [{slot.error.code}]", err=True)
+    for error in slot.errors:
+        typer.echo(f"{slot.item.name}: {error.detail} [{error.code}]", err=True)
     path = slot.item.result_path(request.form.suffix)
     if request.write_beside and path is not None:
-        if slot.result is not None:
+        if slot.results:
             write_result(path, _rendered(slot, request.form) + "\n")
         return
-    if slot.result is not None and request.form is OutputForm.TEXT and not is_alone:
+    if slot.results and request.form is OutputForm.TEXT and not is_alone:
         typer.echo(f"==> {slot.item.name} <==")
-    if slot.result is not None or request.form is OutputForm.JSON:
+    if slot.results or request.form is OutputForm.JSON:
         typer.echo(_rendered(slot, request.form))
 
 
 def _rendered(slot: _Slot, form: OutputForm) -> str:
-    if slot.result is not None and form is OutputForm.TEXT:
-        return slot.result.text.text
+    pages = slot.in_order
+    if pages and form is OutputForm.TEXT:
+        numbers = [page.page_number for page in pages]
+        return join_pages(numbers, [page.text.text for page in pages], slot.pages_total)
     body: dict[str, object] = {"file": slot.item.name}
-    if slot.result is not None:
-        body["page"] = page_view(slot.result).model_dump(mode="json")
-        body["metadata"] = page_metadata(slot.result).model_dump(mode="json")
-    if slot.error is not None:
-        body["error"] = {"code": slot.error.code, "detail": slot.error.detail}
+    views = [page_view(page).model_dump(mode="json") for page in pages]
+    metadata = [page_metadata(page).model_dump(mode="json") for page in pages]
+    if slot.pages_total > 1:
+        body |= {"pages_total": slot.pages_total, "pages": views, "metadata": metadata}
+    elif pages:
+        body |= {"page": views[0], "metadata": metadata[0]}
+    if slot.errors:
+        body["error"] = {"code": slot.errors[0].code, "detail": slot.errors[0].detail}
     return json.dumps(body, ensure_ascii=False)
 
 

@@ -1,8 +1,9 @@
 """What a job is: its states, its pages, its options. Pure."""
 
-from ocr_api.jobs.claim import Claim
+from ocr_api.jobs.claim import OPENING, Claim
 from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem
 from ocr_api.jobs.media_type import MEDIA_TYPES, SNIFF_BYTES, MediaType, sniff_media_type
+from ocr_api.jobs.page_ranges import PageRanges
 from ocr_api.jobs.result import PageResult
 from ocr_api.jobs.states import (
     ENDED,
@@ -20,6 +21,7 @@ __all__ = [
     "ENDED",
     "JOB_TRANSITIONS",
     "MEDIA_TYPES",
+    "OPENING",
     "PAGE_TRANSITIONS",
     "SNIFF_BYTES",
     "Claim",
@@ -29,6 +31,7 @@ __all__ = [
     "JobStatus",
     "MediaType",
     "PageEvent",
+    "PageRanges",
     "PageRecord",
     "PageResult",
     "PageStatus",
