@@ -4,7 +4,7 @@ The map; each part imports only parts below it.
 
     cli            the command `ocr-api`: serve, api, worker, read, doctor, models
     api            HTTP: check → keep the upload → create the job → 202
-    worker         claim a page → render → route → read → keep → finish
+    worker         open a document; claim a page → render → route → read → keep → finish
     child          what runs inside children: decoding, inspecting, reading
     store          jobs and queue in Valkey or Redis, uploads and results in an object store
     web            the page at /: static files that speak the public API only

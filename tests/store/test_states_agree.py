@@ -333,7 +333,7 @@ def machine(server_url: str) -> Iterator[type[QueueMachine]]:
 def test_scripts_agree_with_the_tables_of_states(machine: type[QueueMachine]) -> None:
     run = machine.TestCase
     run.settings = settings(
-        max_examples=40,
+        max_examples=25,
         stateful_step_count=40,
         deadline=None,
         phases=(Phase.reuse, Phase.generate),  # shrinking takes minutes on a real server

@@ -66,21 +66,24 @@ class Tally:
     """How many files came to which end."""
 
     read: int = 0
+    partly_read: int = 0
     failed: int = 0
 
-    def count(self, *, is_whole: bool) -> None:
-        """Counts one more file, and whether all of it was read."""
-        if is_whole:
+    def count(self, pages_read: int, errors: int) -> None:
+        """Counts one more file."""
+        if not errors:
             self.read += 1
+        elif pages_read:
+            self.partly_read += 1
         else:
             self.failed += 1
 
     @property
     def outcome(self) -> Outcome:
         """The exit code that tells it."""
-        if not self.failed:
+        if not self.failed + self.partly_read:
             return Outcome.DONE
-        return Outcome.SOME_FAILED if self.read else Outcome.NONE_READ
+        return Outcome.SOME_FAILED if self.read + self.partly_read else Outcome.NONE_READ
 
 
 @dataclass(slots=True)
@@ -120,7 +123,7 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
     try:
         with _progress(len(inputs), tally.read) as advance:
             async for slot in _read_in_order(reader, request, waiting, settings.reader_count):
-                tally.count(is_whole=not slot.errors)
+                tally.count(len(slot.results), len(slot.errors))
                 _deliver(slot, request, is_alone=len(inputs) == 1)
                 advance()
     finally:
