@@ -24,6 +24,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     environment = {
         "MAX_UPLOAD_BYTES": str(MAX_BYTES),
         "MAX_PIXELS": "4000000",
+        "MAX_PAGES": "8",
         "DOCUMENT_TIMEOUT": "6",
         "DOCUMENT_CPU_SECONDS": "3",
     }
