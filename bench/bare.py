@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from ocr_api.catalog import Catalog, load_catalog, route, this_host
-from ocr_api.documents import render_page
+from ocr_api.documents import open_document
 from ocr_api.engines.base import Engine, ReadOptions
 from ocr_api.engines.inspector import PageInspector
 from ocr_api.engines.straighten import straighten
@@ -29,8 +29,9 @@ def read_bare(path: str) -> str:
         if media_type is None:
             raise ValueError(path)
         source.seek(0)
-        request = RenderPage(media_type, 1, max_pages=1, max_pixels=100_000_000)
-        page = render_page(source, request).page
+        request = RenderPage(media_type, 1, max_pixels=100_000_000)
+        with open_document(source, media_type) as document:
+            page = document.render(request).page
     traits = _inspector().inspect(page)
     choice = route(traits, _catalog().routes, _can_run)
     (text,) = _engine(choice.model).read(

@@ -4,7 +4,7 @@ The map; each part imports only parts below it.
 
     cli            the command `ocr-api`: serve, api, worker, read, doctor, models
     api            HTTP: check → keep the upload → create the job → 202
-    worker         claim a page → render → route → read → keep → finish
+    worker         open a document; claim a page → render → route → read → keep → finish
     child          what runs inside children: decoding, inspecting, reading
     renderers      page text → text, Markdown, JSON, hOCR, ALTO: pure strings, one file a format
     store          jobs and queue in Valkey or Redis, uploads and results in an object store

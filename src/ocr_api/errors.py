@@ -20,7 +20,8 @@
     │   ├── DamagedDocumentError       truncated or corrupt
     │   ├── EncryptedDocumentError     needs a password
     │   ├── TooManyPixelsError         a page larger than allowed (decompression bombs)
-    │   ├── MultiPageUnsupportedError  more than one page
+    │   ├── TooManyPagesError          more pages than allowed
+    │   ├── NoSuchPagesError           none of the pages asked for exists
     │   ├── DocumentLimitError         decoding ran into its memory, CPU or time limit
     │   └── DocumentCrashError         decoding ended abnormally; tried again before it counts
     ├── ReadError                      a page could not be read
@@ -171,7 +172,7 @@ class DamagedDocumentError(DocumentError):
 
 
 class EncryptedDocumentError(DocumentError):
-    """The file needs a password."""
+    """The file needs a password, or another one than was sent."""
 
     code = "document_encrypted"
 
@@ -182,10 +183,16 @@ class TooManyPixelsError(DocumentError):
     code = "too_many_pixels"
 
 
-class MultiPageUnsupportedError(DocumentError):
-    """The document has more than one page."""
+class TooManyPagesError(DocumentError):
+    """More pages are to be read than allowed."""
 
-    code = "multi_page_unsupported"
+    code = "too_many_pages"
+
+
+class NoSuchPagesError(DocumentError):
+    """The document has none of the pages asked for."""
+
+    code = "no_such_pages"
 
 
 class DocumentLimitError(DocumentError):

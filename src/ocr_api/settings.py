@@ -69,20 +69,23 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         100_000_000, ge=10_000, description="Largest page, in pixels (width times height)."
     )
-    max_pages: int = Field(1, ge=1, le=1, description="Most pages of a document.")
+    max_pages: int = Field(2000, ge=1, le=10_000, description="Most pages that one job may read.")
     max_metadata_bytes: int = Field(
         4096, ge=0, le=65536, description="Largest `metadata` of a job, in bytes of JSON."
     )
 
     # The document child's sandbox
     document_timeout: float = Field(
-        20.0, gt=0, le=3600, description="Seconds in which a page must be decoded."
+        20.0,
+        gt=0,
+        le=3600,
+        description="Seconds in which a document must be opened, or a page decoded.",
     )
     document_memory_mib: int = Field(
         2048, ge=256, description="Address space that decoding may take, in MiB."
     )
     document_cpu_seconds: int = Field(
-        15, ge=1, description="CPU seconds that decoding one page may take."
+        15, ge=1, description="CPU seconds that opening a document or decoding one page may take."
     )
 
     # Models

@@ -9,9 +9,10 @@ import anyio
 import httpx
 import pytest
 
+from ocr_api.api.answers import INLINE_PAGES
 from ocr_api.api.services import Services
 from ocr_api.errors import DamagedDocumentError
-from ocr_api.jobs import Claim, Problem
+from ocr_api.jobs import Claim, PageRanges, Problem
 from ocr_api.store import encode_result, result_key
 from tests.api.conftest import open_client
 from tests.api.pages import ARABIC, PNG, page_result
@@ -20,8 +21,11 @@ from tests.api.test_submission import assert_problem
 pytestmark = pytest.mark.anyio
 
 
-async def claim_next(services: Services) -> Claim:
+async def claim_next(services: Services, pages: str = "1", pages_total: int = 1) -> Claim:
     claim = await services.store.claim("w1", ["tesseract"])
+    if claim is not None and claim.is_opening:
+        chosen = PageRanges.parse(pages)
+        claim = await services.store.open(claim, pages_total=pages_total, pages=chosen)
     assert claim is not None
     return claim
 
@@ -29,7 +33,6 @@ async def claim_next(services: Services) -> Claim:
 async def finish(services: Services, claim: Claim) -> None:
     key = result_key(claim.job.id, claim.page_number, claim.attempt)
     await services.blobs.put(key, encode_result(page_result(claim.page_number)))
-    assert await services.store.route(claim, model="tesseract", pages_total=1, keep=True)
     assert await services.store.finish(claim, key)
 
 
@@ -40,7 +43,7 @@ async def test_completed_job_holds_text_places_and_how_it_was_read(
     answer = await client.get(f"/ocr/{submitted}")
     job = answer.json()
     assert (job["status"], job["error"], job["partial"]) == ("completed", None, False)
-    assert job["progress"] == {"pages_total": 1, "pages_done": 1}
+    assert job["progress"] == {"pages_total": 1, "pages_done": 1, "pages_failed": 0}
     result = job["result"]
     assert result["text"] == result["formatted_text"] == ARABIC
     assert result["confidence"] == 0.8765
@@ -81,6 +84,50 @@ async def test_failed_job_says_why_for_people_and_programs(
     assert job["error_detail"]["type"] == "/docs/errors#document_damaged"
     page = (await client.get(f"/ocr/{submitted}/pages/1")).json()
     assert (page["status"], page["error"]) == ("failed", "The PNG ends early.")
+
+
+async def read_all(services: Services, pages_total: int) -> None:
+    claim: Claim | None = await claim_next(services, f"1-{pages_total}", pages_total)
+    while claim is not None:
+        await finish(services, claim)
+        claim = await services.store.claim("w1", ["tesseract"])
+
+
+async def test_result_of_a_hundred_pages_is_complete(
+    client: httpx.AsyncClient, services: Services, submitted: str
+) -> None:
+    await read_all(services, 100)
+    result = (await client.get(f"/ocr/{submitted}")).json()["result"]
+    assert [page["page_number"] for page in result["pages"]] == list(range(1, 101))
+    assert all(page["blocks"][0]["lines"][0]["words"] for page in result["pages"])
+
+
+async def test_result_of_more_pages_is_the_text_alone(
+    client: httpx.AsyncClient, services: Services, submitted: str
+) -> None:
+    await read_all(services, INLINE_PAGES + 1)
+    result = (await client.get(f"/ocr/{submitted}")).json()["result"]
+    assert result["pages"] == []
+    assert len(result["metadata"]["pages"]) == result["metadata"]["total_pages"] == INLINE_PAGES + 1
+    assert result["text"].count(ARABIC) == INLINE_PAGES + 1
+    assert result["text"].startswith(
+        f"=== Page 1 of {INLINE_PAGES + 1} ===\n{ARABIC}\n\n=== Page 2 of"
+    )
+    assert result["confidence"] == 0.8765
+    last = await client.get(f"/ocr/{submitted}/pages/{INLINE_PAGES + 1}")
+    assert last.json()["blocks"][0]["lines"][0]["words"]
+
+
+async def test_page_that_was_not_asked_for_is_told_from_one_that_comes(
+    client: httpx.AsyncClient, services: Services, submitted: str
+) -> None:
+    await finish(services, await claim_next(services, "2,4", 5))
+    assert (await client.get(f"/ocr/{submitted}/pages/2")).json()["status"] == "completed"
+    coming = await client.get(f"/ocr/{submitted}/pages/4")
+    assert_problem(coming, 409, "job_not_finished")
+    assert_problem(await client.get(f"/ocr/{submitted}/pages/3"), 404, "unknown_page")
+    assert_problem(await client.get(f"/ocr/{submitted}/pages/5"), 404, "unknown_page")
+    assert_problem(await client.get(f"/ocr/{submitted}/pages/{10**30}"), 404, "unknown_page")
 
 
 async def test_unknown_job_is_not_found(client: httpx.AsyncClient) -> None:

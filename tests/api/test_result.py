@@ -178,14 +178,16 @@ class StoreOfThreePages(JobStore):
 
     async def page(self, job_id: str, number: int) -> PageRecord:
         """Gives one of its pages."""
-        return next(page for page in await self.pages(job_id) if page.number == number)
+        return next(
+            page for page in await self.pages(await self.get(job_id)) if page.number == number
+        )
 
-    async def pages(self, job_id: str) -> list[PageRecord]:
+    async def pages(self, job: Job) -> list[PageRecord]:
         """Gives its pages, in no order."""
         problem = Problem("page_timeout", "Too slow.", retryable=True, page=2)
         return [
-            PageRecord(3, PageStatus.DONE, "m", result_key=result_key(job_id, 3, 1)),
-            PageRecord(1, PageStatus.DONE, "m", result_key=result_key(job_id, 1, 1)),
+            PageRecord(3, PageStatus.DONE, "m", result_key=result_key(job.id, 3, 1)),
+            PageRecord(1, PageStatus.DONE, "m", result_key=result_key(job.id, 1, 1)),
             PageRecord(2, PageStatus.FAILED, "m", problem=problem),
         ]
 

@@ -71,7 +71,7 @@ async def test_api_answers_503_while_the_store_is_away(services: Services, tmp_p
 class FullStore(JobStore):
     """A queue that has no room for one more job."""
 
-    async def create(self, job: Job) -> Job:
+    async def create(self, job: Job, password: str | None = None) -> Job:  # noqa: ARG002
         """Refuses every job."""
         msg = f"no room for {job.id}"
         raise StorageFullError(msg)

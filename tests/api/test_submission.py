@@ -55,6 +55,18 @@ async def test_form_upload_is_accepted_kept_and_queued(
     assert claim.job.id == job.id
 
 
+async def test_pages_and_password_are_taken_and_the_password_never_shown(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    form = {"pages": "7,1-3", "password": "open sesame"}
+    answer = await client.post("/ocr", files={"file": ("a.pdf", PDF)}, data=form)
+    job = await services.store.get(answer.json()["job_id"])
+    assert str(job.options.pages) == "1-3,7"
+    assert await services.store.password(job) == "open sesame"
+    shown = await client.get(f"/ocr/{job.id}")
+    assert "sesame" not in answer.text + shown.text + repr(job)
+
+
 async def test_options_may_stand_behind_the_file(
     client: httpx.AsyncClient, services: Services
 ) -> None:
@@ -304,10 +316,13 @@ async def test_several_files_are_refused(client: httpx.AsyncClient, stored_files
     ("query", "option"),
     [
         ("webhook_url=http://x", "webhook_url"),
-        ("pages=1-3", "pages"),
+        ("pages=3-1", "pages"),
+        ("pages=0", "pages"),
+        ("pages=1;2", "pages"),
         ("formats=hocr", "formats"),
         ("prompt_mode=markdown", "prompt_mode"),
-        ("password=secret", "password"),
+        ("password=a%00b", "password"),
+        ("password=" + "x" * 1025, "password"),
         ("url=http://x", "url"),
         ("priority=high", "priority"),
         ("colour=red", "colour"),

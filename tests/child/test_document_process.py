@@ -22,11 +22,19 @@ from ocr_api.child.channel import Channel, ParentGoneError
 from ocr_api.child.pixels import mapped_page
 from ocr_api.errors import DamagedDocumentError, DocumentError, DocumentLimitError
 from ocr_api.jobs import MediaType
-from ocr_api.messages import Failed, Message, PageRendered, Ready, RenderPage
+from ocr_api.messages import (
+    DocumentOpened,
+    Failed,
+    Message,
+    OpenDocument,
+    PageRendered,
+    Ready,
+    RenderPage,
+)
 
 pytestmark = pytest.mark.processes
 
-REQUEST = RenderPage(MediaType.PNG, page_number=1, max_pages=1, max_pixels=100_000_000)
+REQUEST = RenderPage(MediaType.PNG, page_number=1, max_pixels=100_000_000)
 CATALOGUE = (b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>")
 
 
@@ -37,7 +45,9 @@ class Child:
     process: subprocess.Popen[bytes]
     channel: Channel
 
-    def ask(self, data: bytes, request: RenderPage = REQUEST, at: int = 0) -> Message:
+    def ask(
+        self, data: bytes, request: RenderPage | OpenDocument = REQUEST, at: int = 0
+    ) -> Message:
         """Sends a document and gives the answer; closes the pixels."""
         answer, files = self.ask_for_pixels(data, request, at)
         for descriptor in files:
@@ -45,7 +55,7 @@ class Child:
         return answer
 
     def ask_for_pixels(
-        self, data: bytes, request: RenderPage = REQUEST, at: int = 0
+        self, data: bytes, request: RenderPage | OpenDocument = REQUEST, at: int = 0
     ) -> tuple[Message, list[int]]:
         """Sends a document whose descriptor stands at that offset."""
         with tempfile.TemporaryFile() as document:
@@ -164,6 +174,54 @@ def test_text_in_a_font_that_is_not_embedded_is_drawn(child: Child) -> None:
     assert isinstance(answer, PageRendered)
     with mapped_page(answer.image, files[0]) as page:
         assert min(bytes(page.pixels)) < 50
+
+
+def pdf_of(pages: int) -> bytes:
+    """Pages that grow in width, from 73 points."""
+    kids = b" ".join(b"%d 0 R" % (number + 3) for number in range(pages))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[%b]/Count %d>>" % (kids, pages),
+    ]
+    objects += [
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %d 72]>>" % (73 + number)
+        for number in range(pages)
+    ]
+    body = b"".join(b"%d 0 obj\n%b\nendobj\n" % item for item in enumerate(objects, 1))
+    return b"%PDF-1.7\n" + body + b"trailer<</Root 1 0 R>>\n%%EOF"
+
+
+def page_of(number: int, document: str = "") -> RenderPage:
+    return RenderPage(MediaType.PDF, number, 10**6, dpi=72, document=document)
+
+
+def test_opening_counts_the_pages_and_checks_the_limit(child: Child) -> None:
+    request = OpenDocument(MediaType.PDF, max_pages=3)
+    assert child.ask(pdf_of(3), request) == DocumentOpened(3)
+    refused = child.ask(pdf_of(4), request)
+    assert isinstance(refused, Failed)
+    assert (refused.code, refused.facts) == ("too_many_pages", {"pages_total": 4, "max_pages": 3})
+
+
+def test_named_document_stays_open_for_its_pages_and_no_longer(child: Child) -> None:
+    opening = OpenDocument(MediaType.PDF, max_pages=9, document="job")
+    assert child.ask(pdf_of(3), opening) == DocumentOpened(3)
+    for number in (2, 1, 3):
+        answer = child.ask(b"no longer read", page_of(number, "job"))
+        assert isinstance(answer, PageRendered)
+        assert answer.image.width_px == 72 + number
+    # With its last page it is forgotten; others never took its place.
+    assert isinstance(child.ask(b"not a pdf", page_of(1, "job")), Failed)
+    assert child.ask(pdf_of(3), opening) == DocumentOpened(3)
+    assert isinstance(child.ask(b"not a pdf", page_of(1, "another")), Failed)
+    assert isinstance(child.ask(b"not a pdf", page_of(1)), Failed)
+
+
+def test_page_of_a_document_that_is_not_open_is_rendered(child: Child) -> None:
+    for document in ("", "fresh"):
+        answer = child.ask(pdf_of(5), page_of(4, document))
+        assert isinstance(answer, PageRendered)
+        assert answer.image.width_px == 76
 
 
 def test_damaged_file_is_told_and_the_next_one_works(child: Child) -> None:

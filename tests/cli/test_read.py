@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.pdfs import scanned_pdf
 from tests.service import scripted_catalog, small_png
 
 pytestmark = pytest.mark.processes
@@ -47,6 +48,18 @@ def test_one_file_is_printed_as_text(page: Path) -> None:
 def test_standard_input_is_read() -> None:
     done = read("-", data=small_png())
     assert (done.returncode, done.stdout) == (0, "scripted page\n"), done.stderr
+
+
+def test_pages_of_a_document_stand_under_their_heads(tmp_path: Path) -> None:
+    path = tmp_path / "long.pdf"
+    path.write_bytes(scanned_pdf(3, small=True, damaged=2))
+    done = read(path)
+    heads = ["=== Page 1 of 3 ===", "scripted page", "", "=== Page 3 of 3 ===", "scripted page"]
+    assert done.stdout.splitlines() == heads
+    assert "document_damaged" in done.stderr
+    assert done.returncode == 1
+    told = json.loads(read(path, "--format", "json").stdout)
+    assert (told["pages_total"], [page["page_number"] for page in told["pages"]]) == (3, [1, 3])
 
 
 def test_json_names_file_words_and_boxes(page: Path) -> None:

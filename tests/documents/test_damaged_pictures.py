@@ -10,18 +10,18 @@ from collections.abc import Callable
 import pytest
 from PIL import Image, ImageDraw
 
-from ocr_api.documents import RenderedPage
 from ocr_api.documents.images import BROKEN_LIST_WARNING
 from ocr_api.documents.jpeg_end import JPEG_END_WARNING
 from ocr_api.errors import (
     DamagedDocumentError,
     EmptyUploadError,
-    MultiPageUnsupportedError,
+    TooManyPagesError,
     TooManyPixelsError,
 )
 from ocr_api.jobs import MediaType, sniff_media_type
+from tests.documents.conftest import Seen
 
-Render = Callable[..., RenderedPage]
+Render = Callable[..., Seen]
 Saved = Callable[..., bytes]
 
 FORMATS = ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF"]
@@ -177,7 +177,7 @@ def test_tiff_whose_list_of_pages_breaks_off_is_read_with_a_warning(
 def test_tiff_of_many_tiny_pages_is_counted_not_decoded(render: Render, saved: Saved) -> None:
     pages = [Image.new("1", (1, 1)) for _ in range(300)]
     data = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
-    with pytest.raises(MultiPageUnsupportedError, match="300 pages"):
+    with pytest.raises(TooManyPagesError, match="300 pages"):
         render(data, MediaType.TIFF)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from ocr_api.documents import RenderedPage
 from ocr_api.documents.ground import has_dark_ground
 from ocr_api.documents.normalise import INVERTED_WARNING
 from ocr_api.jobs import MediaType
+from tests.documents.conftest import Seen
 
 
 def a_page(size: tuple[int, int], font_px: int) -> Image.Image:
@@ -77,7 +77,7 @@ def test_picture_of_one_level_is_left_alone(level: int) -> None:
 
 
 def test_inverted_page_is_turned_round_with_a_warning(
-    render: Callable[..., RenderedPage], saved: Callable[..., bytes]
+    render: Callable[..., Seen], saved: Callable[..., bytes]
 ) -> None:
     inverted = ImageOps.invert(a_page((600, 400), 24))
     rendered = render(saved(inverted, "PNG"), MediaType.PNG)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from ocr_api.documents import render_page
+from ocr_api.documents import open_document
 from ocr_api.errors import DocumentError, EmptyUploadError
 from ocr_api.jobs import MediaType
 from ocr_api.messages import RenderPage
@@ -64,9 +64,11 @@ def test_mutated_file_is_a_page_or_an_error_of_ours(
     data = a_file(file_format)
     for change in changes:
         data = mutated(data, *change)
-    request = RenderPage(MediaType[file_format], 1, max_pages=1, max_pixels=MAX_PIXELS, dpi=72)
+    request = RenderPage(MediaType[file_format], 1, max_pixels=MAX_PIXELS, dpi=72)
     try:
-        rendered = render_page(io.BytesIO(data), request)
+        file = io.BytesIO(data)
+        with open_document(file, request.media_type, max_pages=1) as document:
+            rendered = document.render(request)
     except (DocumentError, EmptyUploadError) as error:
         assert error.detail.endswith(".")
     else:

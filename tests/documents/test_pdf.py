@@ -11,17 +11,17 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from ocr_api.documents import RenderedPage
 from ocr_api.errors import (
     DamagedDocumentError,
     DocumentError,
     EncryptedDocumentError,
-    MultiPageUnsupportedError,
+    TooManyPagesError,
 )
 from ocr_api.jobs import MediaType
 from ocr_api.pages import PageImage
+from tests.documents.conftest import Seen
 
-Render = Callable[..., RenderedPage]
+Render = Callable[..., Seen]
 Shown = Callable[[PageImage], Image.Image]
 Saved = Callable[..., bytes]
 
@@ -170,7 +170,7 @@ def test_light_text_on_a_dark_page_is_turned_round(render: Render, shown: Shown)
 
 def test_second_page_is_refused_or_read_as_allowed(render: Render) -> None:
     data = a_pdf(pages=2)
-    with pytest.raises(MultiPageUnsupportedError, match="has 2 pages; one page can be read"):
+    with pytest.raises(TooManyPagesError, match="has 2 pages; one page can be read"):
         render(data, PDF)
     assert render(data, PDF, max_pages=2, page_number=2, dpi=72).pages_total == 2
 
@@ -207,13 +207,17 @@ def test_page_of_impossible_size_is_a_page_or_a_clear_error(box: bytes, render: 
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 6])
-def test_encrypted_file_needs_a_password(bits: Literal[2, 3, 4, 6], render: Render) -> None:
+def test_encrypted_file_needs_its_password(bits: Literal[2, 3, 4, 6], render: Render) -> None:
     document = pikepdf.open(io.BytesIO(a_pdf()))
     modern = bits >= 4
     lock = pikepdf.Encryption(owner="o", user="u", R=bits, aes=modern, metadata=modern)
     locked = _bytes_of(document, encryption=lock)
-    with pytest.raises(EncryptedDocumentError, match="without one"):
+    with pytest.raises(EncryptedDocumentError, match="needs a password"):
         render(locked, PDF)
+    for right in ("u", "o"):
+        assert render(locked, PDF, dpi=72, password=right).pages_total == 1
+        with pytest.raises(EncryptedDocumentError, match="does not open with the password"):
+            render(locked, PDF, password=right.upper())
 
 
 def test_file_locked_only_against_changes_is_read(render: Render) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Callable
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from ocr_api.documents import READABLE_TYPES, RenderedPage
+from ocr_api.documents import READABLE_TYPES
 from ocr_api.documents.images import FIRST_FRAME_WARNING
-from ocr_api.errors import MultiPageUnsupportedError, TooManyPixelsError, UnsupportedTypeError
+from ocr_api.errors import TooManyPagesError, TooManyPixelsError, UnsupportedTypeError
 from ocr_api.jobs import MediaType, sniff_media_type
 from ocr_api.pages import PageImage
+from tests.documents.conftest import Seen
 
-Render = Callable[..., RenderedPage]
+Render = Callable[..., Seen]
 Shown = Callable[[PageImage], Image.Image]
 Saved = Callable[..., bytes]
 
@@ -214,7 +215,7 @@ def test_second_tiff_page_is_refused_or_read_as_allowed(
     render: Render, shown: Shown, saved: Saved
 ) -> None:
     data = saved(a_line("L"), "TIFF", save_all=True, append_images=[Image.new("L", (9, 7), 200)])
-    with pytest.raises(MultiPageUnsupportedError) as caught:
+    with pytest.raises(TooManyPagesError) as caught:
         render(data, MediaType.TIFF)
     assert caught.value.facts == {"pages_total": 2, "max_pages": 1}
     rendered = render(data, MediaType.TIFF, max_pages=2, page_number=2)

@@ -24,6 +24,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     environment = {
         "MAX_UPLOAD_BYTES": str(MAX_BYTES),
         "MAX_PIXELS": "4000000",
+        "MAX_PAGES": "8",
         "DOCUMENT_TIMEOUT": "6",
         "DOCUMENT_CPU_SECONDS": "3",
     }
@@ -98,7 +99,7 @@ def test_refused_at_once(service: Service, data: bytes, status: int, code: str) 
         (jpeg()[:2000], "document_damaged"),
         (png_header(60_000, 60_000), "too_many_pixels"),
         (pdf(key="secret"), "document_encrypted"),
-        (pdf(pages=3), "multi_page_unsupported"),
+        (pdf(pages=9), "too_many_pages"),
         (b"%PDF-1.7\n" + bytes(500), "document_damaged"),
         (b"BM" + bytes(200), "document_damaged"),
     ],

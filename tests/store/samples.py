@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocr_api.jobs import Claim, Job, MediaType, Problem
+from ocr_api.jobs import Claim, Job, MediaType, PageRanges, Problem
 from ocr_api.store import JobStore, upload_key
 
 PROBLEM = Problem("engine_failed", "The engine raised an error.", retryable=True, page=1)
@@ -20,6 +20,15 @@ def make_job(job_id: str = "job-1", model: str = "auto") -> Job:
 
 
 async def must_claim(store: JobStore, *models: str, worker: str = "worker") -> Claim:
+    """Claims a page: a document that is still to be opened is opened, with one page."""
     claim = await store.claim(worker, models or ("auto",))
     assert claim is not None
-    return claim
+    return await must_open(store, claim) if claim.is_opening else claim
+
+
+async def must_open(store: JobStore, claim: Claim, pages_total: int = 1) -> Claim:
+    """Opens a document; gives the claim of its first page."""
+    pages = PageRanges.of([(1, pages_total)])
+    following = await store.open(claim, pages_total=pages_total, pages=pages)
+    assert following is not None
+    return following

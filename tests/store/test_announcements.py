@@ -53,7 +53,7 @@ async def test_every_step_of_a_job_is_announced(store: JobStore, server_url: str
             assert await hears(job)
             claim = await must_claim(store)
             assert await hears(job)
-            await store.route(claim, model="tesseract", pages_total=1, keep=True)
+            await store.route(claim, model="tesseract", keep=True)
             assert await hears(job)
             await store.finish(claim, "results/x")
             assert await hears(job)
@@ -83,7 +83,7 @@ async def test_page_that_becomes_ready_wakes_workers(
             elif how == "released":
                 await store.release(claim, charge=True)
             elif how == "moved":
-                await store.route(claim, model="qari", pages_total=1, keep=False)
+                await store.route(claim, model="qari", keep=False)
             elif how == "retried":
                 await store.fail(claim, PROBLEM, final=False)
                 await store.reclaim_expired()

@@ -96,8 +96,8 @@ async def test_stale_worker_changes_nothing(
             assert await store.remove("job-1")
     before = await snapshot(redis)
     assert await store.renew("worker", [stale]) == set()
-    assert not await store.route(stale, model="x", pages_total=9, keep=True)
-    assert not await store.route(stale, model="x", pages_total=9, keep=False)
+    assert not await store.route(stale, model="x", keep=True)
+    assert not await store.route(stale, model="x", keep=False)
     assert not await store.finish(stale, "results/stale", ["late"])
     assert await store.fail(stale, PROBLEM, final=True) is FailOutcome.STALE
     assert await store.fail(stale, PROBLEM, final=False) is FailOutcome.STALE
@@ -259,10 +259,10 @@ async def test_released_page_keeps_its_place_in_the_queue(store: JobStore) -> No
 async def test_route_with_keep_goes_on_under_the_same_claim(store: JobStore) -> None:
     await store.create(make_job())
     claim = await must_claim(store)
-    assert await store.route(claim, model="tesseract", pages_total=4, keep=True)
+    assert await store.route(claim, model="tesseract", keep=True)
     page, job = await store.page("job-1", 1), await store.get("job-1")
     assert page is not None
-    assert (page.model, page.status, job.pages_total) == ("tesseract", PageStatus.CLAIMED, 4)
+    assert (page.model, page.status) == ("tesseract", PageStatus.CLAIMED)
     assert job.model == "auto"
     assert await store.finish(claim, "results/x")
 
@@ -270,7 +270,7 @@ async def test_route_with_keep_goes_on_under_the_same_claim(store: JobStore) -> 
 async def test_route_without_keep_moves_page_to_its_models_lane_uncharged(store: JobStore) -> None:
     await store.create(make_job())
     claim = await must_claim(store)
-    assert await store.route(claim, model="qari", pages_total=1, keep=False)
+    assert await store.route(claim, model="qari", keep=False)
     assert not await store.finish(claim, "results/x")
     assert await store.claim("worker", ["auto"]) is None
     moved = await must_claim(store, "qari")

@@ -43,14 +43,16 @@ async def test_unknown_job_is_told(store: JobStore) -> None:
     with pytest.raises(UnknownJobError):
         await store.get("../job-1")
     assert await store.page("nobody", 1) is None
-    assert await store.pages("nobody") == []
+    assert await store.pages(make_job("nobody")) == []
     assert not await store.remove("nobody")
 
 
-async def test_pages_of_a_new_job(store: JobStore) -> None:
-    await store.create(make_job())
-    (page,) = await store.pages("job-1")
-    assert (page.number, page.status, page.attempt) == (1, PageStatus.READY, 0)
+async def test_new_job_has_no_pages_but_the_task_of_opening(store: JobStore) -> None:
+    job = await store.create(make_job())
+    assert (await store.pages(job), job.pages, job.pages_total) == ([], None, None)
+    opening = await store.page("job-1", 0)
+    assert opening is not None
+    assert (opening.number, opening.status, opening.attempt) == (0, PageStatus.READY, 0)
 
 
 async def test_list_is_newest_first_and_cursor_goes_on(store: JobStore) -> None:
@@ -127,9 +129,9 @@ async def test_expired_job_is_found_and_removed_without_a_trace(
 ) -> None:
     await hasty.check_schema()
     await hasty.create(make_job("alive"))
-    kept = set(await redis.keys("*"))
     claim = await must_claim(hasty)
     await hasty.release(claim, charge=True)
+    kept = set(await redis.keys("*"))
     await hasty.create(make_job("ended", "qari"))
     await hasty.finish(await must_claim(hasty, "qari"), "results/x")
     assert [job.id for job in await hasty.expired(10)] == ["ended"]

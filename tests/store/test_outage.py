@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -32,7 +33,7 @@ async def every_kind_of_call(store: JobStore) -> None:
     with pytest.raises(StoreUnavailableError):
         await store.get("job-1")
     with pytest.raises(StoreUnavailableError):
-        await store.pages("job-1")
+        await store.password(replace(make_job("job-1"), has_password=True))
     with pytest.raises(StoreUnavailableError):
         await store.claim("worker", ["auto"])
     with pytest.raises(StoreUnavailableError):

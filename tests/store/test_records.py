@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_api.jobs import Job, JobOptions, JobStatus, PageResult
+from ocr_api.jobs import Job, JobOptions, JobStatus, MediaType, PageResult
 from ocr_api.pages import Block, Box, Line, PageText, PageTraits, Script, Word
 from ocr_api.store import ModelReport, WorkerReport, decode_result, encode_result
 from ocr_api.store.records import (
@@ -101,3 +101,10 @@ def test_report_of_another_version_is_read() -> None:
     newer = encode_report(report)[:-1] + b',"from_the_future":[1]}'
     assert decode_report(newer) == report
     assert decode_report(b'{"id":"w"}') == WorkerReport("w")
+
+
+def test_job_of_the_first_layout_has_its_one_page() -> None:
+    job = Job("job-1", "auto", "auto", MediaType.PNG, 3, "uploads/job-1")
+    stored = {**encode_job(job), "created_at": "0", "updated_at": "0"}
+    assert decode_job(stored).pages is None
+    assert list(decode_job({**stored, "tasks": "1"}).pages or ()) == [1]

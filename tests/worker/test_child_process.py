@@ -160,3 +160,24 @@ async def test_closed_pool_leaves_no_process(pool: ChildPool) -> None:
     await pool.close()
     assert not is_alive(child.pid)
     assert pool.children == ()
+
+
+async def test_pool_prefers_the_child_that_knows_the_subject(pool: ChildPool) -> None:
+    borrowed: dict[str, ChildProcess] = {}
+
+    async def work_on(subject: str) -> None:
+        async with pool.borrow(subject) as child:
+            borrowed[subject] = child
+            while len(borrowed) < 2:
+                await anyio.sleep(0.01)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work_on, "one")
+        tasks.start_soon(work_on, "two")
+    first, second = borrowed["one"], borrowed["two"]
+    assert first is not second
+    for _ in range(2):
+        async with pool.borrow("one") as child:
+            assert child is first
+        async with pool.borrow("two") as child:
+            assert child is second

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import anyio.to_thread
@@ -13,12 +14,17 @@ from pydantic import BaseModel
 from ocr_api.api.rendered import has_ended, page_in_form
 from ocr_api.api.services import Services
 from ocr_api.errors import JobNotFinishedError, UnknownPageError
-from ocr_api.jobs import Job, JobStatus, PageRecord
+from ocr_api.jobs import Job, JobStatus, PageRecord, PageResult
 from ocr_api.renderers import OutputFormat
 from ocr_api.store import decode_result
 from ocr_api.wire import job_view, page_failure, single_page
 
 _JSON = "application/json"
+INLINE_PAGES = 200
+"""Jobs of more pages are answered with the text alone: the boxes of a thousand full pages are
+hundreds of megabytes of JSON, and every page can be had by its own address."""
+
+_LAST_PAGE = 10**6
 _QUICK_BYTES = 32 * 1024
 """Results up to this size are rendered in about a millisecond."""
 
@@ -36,10 +42,12 @@ async def job_response(services: Services, job: Job, if_none_match: str | None) 
         return Response(status_code=304, headers=headers)
     if job.status is not JobStatus.COMPLETED:
         return Response(job_view(job).model_dump_json(), headers=headers, media_type=_JSON)
-    records = await services.store.pages(job.id)
-    done = sorted((page for page in records if page.result_key), key=lambda page: page.number)
-    blobs = [await services.blobs.get(page.result_key or "") for page in done]
-    body = await _rendered(partial(_render_job, job, records, blobs), blobs)
+    records = await services.store.pages(job)
+    if len(records) > INLINE_PAGES:
+        body = await _long_job(services, job, records)
+    else:
+        blobs = [await services.blobs.get(key) for key in _result_keys(records)]
+        body = await _rendered(partial(_render_job, job, records, blobs), blobs)
     return Response(body, headers=headers, media_type=_JSON)
 
 
@@ -69,11 +77,11 @@ async def page_response(
 
 
 async def _ended_page(services: Services, job: Job, number: int) -> PageRecord:
-    record = await services.store.page(job.id, number) if number >= 1 else None
+    record = await services.store.page(job.id, number) if 1 <= number <= _LAST_PAGE else None
     if record is not None and has_ended(record):
         return record
-    if number < 1 or job.has_ended or (job.pages_total is not None and number > job.pages_total):
-        msg = f"Job {job.id} has no page {number}."
+    if number < 1 or job.has_ended or (job.pages is not None and number not in job.pages):
+        msg = f"Job {job.id} has no page {number}, or it is not among the pages asked for."
         raise UnknownPageError(msg, pages_total=job.pages_total)
     msg = f"Page {number} of job {job.id} has not been read yet."
     raise JobNotFinishedError(msg)
@@ -100,6 +108,32 @@ async def _rendered(render: Callable[[], str], blobs: Sequence[bytes]) -> str:
 def _render_job(job: Job, records: Sequence[PageRecord], blobs: Sequence[bytes]) -> str:
     results = [decode_result(blob) for blob in blobs]
     return job_view(job, records, results).model_dump_json()
+
+
+async def _long_job(services: Services, job: Job, records: Sequence[PageRecord]) -> str:
+    """Joins the texts of many pages, holding the words of one at a time."""
+    pages: list[PageResult] = []
+    for key in _result_keys(records):
+        blob = await services.blobs.get(key)
+        pages.append(await anyio.to_thread.run_sync(_without_words, blob))
+    return await anyio.to_thread.run_sync(partial(_render_texts, job, records, pages))
+
+
+def _without_words(blob: bytes) -> PageResult:
+    result = decode_result(blob)
+    blocks = tuple(
+        replace(block, lines=tuple(replace(line, words=()) for line in block.lines))
+        for block in result.text.blocks
+    )
+    return replace(result, text=replace(result.text, blocks=blocks))
+
+
+def _render_texts(job: Job, records: Sequence[PageRecord], pages: Sequence[PageResult]) -> str:
+    return job_view(job, records, pages, with_places=False).model_dump_json()
+
+
+def _result_keys(records: Sequence[PageRecord]) -> list[str]:
+    return [page.result_key for page in records if page.result_key is not None]
 
 
 def _render_page(job_id: str, blob: bytes) -> str:

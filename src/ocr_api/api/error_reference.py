@@ -36,9 +36,10 @@ ADVICE: Mapping[str, str] = {
     "`?format=`.",
     "document_error": "`detail` says what is wrong with the file.",
     "document_damaged": "Check that the file opens elsewhere and was sent whole.",
-    "document_encrypted": "Save a copy without the password, and send that.",
+    "document_encrypted": "Send the right `password`, or a copy saved without one.",
     "too_many_pixels": "Scale the page down, or raise `MAX_PIXELS`.",
-    "multi_page_unsupported": "Split the document and send one page at a time.",
+    "too_many_pages": "Split the document, choose fewer pages with `pages`, or raise `MAX_PAGES`.",
+    "no_such_pages": "Pages count from 1; `pages_total` says how many there are.",
     "document_crashed": "The decoder died on this file. Save it anew with another program, and "
     "please report it.",
     "document_limit_exceeded": "The file takes more memory or time to decode than allowed: save it "

@@ -74,6 +74,18 @@ _OPTIONS: dict[str, Operation] = {
         "maximum": 600,
         "description": "Resolution at which a PDF page is rendered.",
     },
+    "pages": {
+        "type": "string",
+        "description": "Which pages are read; left out = all. Pages that the document does not "
+        "have are warned of; where it has none of them, the job fails.",
+        "example": "1-3,7",
+    },
+    "password": {
+        "type": "string",
+        "maxLength": 1024,
+        "description": "Opens an encrypted PDF. Kept until the job ends, apart from the job, and "
+        "never shown or logged; prefer the form or JSON to the query, which proxies may log.",
+    },
     "metadata": {
         "type": "string",
         "description": "A JSON object, echoed in the job.",
@@ -196,7 +208,7 @@ _JOB_EXAMPLE = {
     "finished_at": None,
     "expires_at": None,
     "filename": "page.png",
-    "progress": {"pages_total": 1, "pages_done": 0},
+    "progress": {"pages_total": 1, "pages_done": 0, "pages_failed": 0},
     "attempts": 1,
     "partial": False,
     "failed_pages": [],

@@ -5,29 +5,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
 from ocr_api.api.filenames import clean_filename
 from ocr_api.catalog import AUTO, Catalog
 from ocr_api.errors import InvalidOptionError, UnknownModelError
-from ocr_api.jobs import JobOptions
+from ocr_api.jobs import JobOptions, PageRanges
 
-KNOWN = ("model", "engine", "language", "dpi", "metadata", "priority", "filename")
+KNOWN = (
+    *("model", "engine", "language", "dpi", "pages", "password", "metadata", "priority"),
+    "filename",
+)
 """Options that callers may send; `engine` is another name of `model`."""
 
 NOT_YET: Mapping[str, str] = {
     "url": "does not fetch files; send the file itself",
     "webhook_url": "sends no webhooks; ask for the job with ?wait=",
-    "pages": "does not select pages",
     "formats": "renders a result when it is asked for; see /ocr/{id}/result?format=",
     "prompt_mode": "has no model that takes one",
-    "password": "does not open encrypted documents",
 }
 """Options of later versions, and what this version does instead."""
 
 _DPI_RANGE = (72, 600)
 _MAX_LANGUAGES = 16
+_MAX_PASSWORD_CHARACTERS = 1024
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -40,11 +42,13 @@ class Choices:
         model: None = the current one.
         filename: Cleaned; None = not given as an option.
         job: What goes with the job.
+        password: Of an encrypted document; kept apart from the job.
     """
 
     model: str | None
     filename: str | None
     job: JobOptions
+    password: str | None = field(default=None, repr=False)
 
 
 def read_options(
@@ -68,8 +72,10 @@ def read_options(
         job=JobOptions(
             languages=_languages(options.get("language")),
             dpi=_dpi(options.get("dpi")),
+            pages=_pages(options.get("pages")),
             metadata=_metadata(options.get("metadata"), max_metadata_bytes),
         ),
+        password=_password(options),
     )
 
 
@@ -133,6 +139,27 @@ def _dpi(value: object) -> int | None:
         msg = f"`dpi` must be a whole number from {low} to {high}."
         raise InvalidOptionError(msg, option="dpi", limit=[low, high])
     return int(text)
+
+
+def _pages(value: object) -> PageRanges | None:
+    if value is None:
+        return None
+    try:
+        return PageRanges.parse(str(value))
+    except ValueError:
+        _refuse("pages", "`pages` must be page numbers and rising ranges, such as 1-3,7.")
+
+
+def _password(options: Mapping[str, object]) -> str | None:
+    password = _text(options, "password")
+    if password is None:
+        return None
+    if "\0" in password or _SURROGATE.search(password):
+        _refuse("password", "`password` holds a character that no password can hold.")
+    if len(password) > _MAX_PASSWORD_CHARACTERS:
+        msg = f"`password` may have at most {_MAX_PASSWORD_CHARACTERS} characters."
+        raise InvalidOptionError(msg, option="password", limit=_MAX_PASSWORD_CHARACTERS)
+    return password
 
 
 def _metadata(value: object, max_bytes: int) -> Mapping[str, object]:

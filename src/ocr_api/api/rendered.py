@@ -52,7 +52,7 @@ async def result_response(services: Services, job: Job, form: OutputFormat) -> R
         BlobMissingError: The first page is gone from the object store. Where a later one is, the
             connection is cut, so that nobody takes a part for the whole.
     """
-    records = sorted(await services.store.pages(job.id), key=lambda page: page.number)
+    records = sorted(await services.store.pages(job), key=lambda page: page.number)
     ended = [page for page in records if has_ended(page)]
     document = _document(services, job, len(ended))
     return await _streamed(services, form, document, ended, f"{_stem(job)}.{form.suffix}")

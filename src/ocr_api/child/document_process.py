@@ -1,7 +1,7 @@
-"""The document child: decodes untrusted files within limits, one page a request.
+"""The document child: opens untrusted files and decodes them within limits, one page a request.
 
 Started as `python -m ocr_api.child.document_process <descriptor> <parent pid> [limits]`, with an
-empty environment. It serves `RenderPage` requests until its parent is gone.
+empty environment. It serves `OpenDocument` and `RenderPage` until its parent is gone.
 """
 
 from __future__ import annotations
@@ -21,10 +21,18 @@ from ocr_api.child.lifetime import die_with_parent
 from ocr_api.child.limits import DocumentLimits, allow_cpu, apply_limits
 from ocr_api.child.pixels import write_pixels
 from ocr_api.child.serving import Answer, serve
-from ocr_api.documents import RenderedPage, render_page
+from ocr_api.documents import OpenedDocument, RenderedPage, open_document
 from ocr_api.documents.faults import memory_exceeded
 from ocr_api.errors import DocumentError, OcrApiError
-from ocr_api.messages import ImageHeader, Message, PageRendered, Ready, RenderPage
+from ocr_api.messages import (
+    DocumentOpened,
+    ImageHeader,
+    Message,
+    OpenDocument,
+    PageRendered,
+    Ready,
+    RenderPage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +56,76 @@ def main(arguments: Sequence[str] | None = None) -> None:
         confine(needed_folders())
         apply_limits(given.limits)
         channel.send(Ready())
-        serve(channel, _Renderer(given.limits).answer, _unforeseen)
+        serve(channel, _Documents(given.limits).answer, _unforeseen)
 
 
-class _Renderer:
+class _Documents:
+    """Answers requests; keeps the last named document open for its further pages."""
+
     def __init__(self, limits: DocumentLimits) -> None:
         self._limits = limits
+        self._kept: tuple[str, OpenedDocument] | None = None
 
     def answer(self, request: Message, files: list[int]) -> Answer:
-        """Gives the page and the descriptor of its pixels; closes the document's."""
+        """Opens a document, or gives a page and the descriptor of its pixels; closes the files."""
         try:
-            document, render = _checked(request, files)
             allow_cpu(self._limits.cpu_s)
-            return _answer_of(_rendered(document, render))
+            return self._answer(*_checked(request, files))
+        except BaseException:
+            self._forget()
+            raise
         finally:
+            self._forget_unnamed()
             for descriptor in files:
                 os.close(descriptor)
 
+    def _answer(self, request: OpenDocument | RenderPage, file: int) -> Answer:
+        if isinstance(request, OpenDocument):
+            return self._open(request, file)
+        return self._render(request, file)
 
-def _rendered(document: int, request: RenderPage) -> RenderedPage:
-    with os.fdopen(document, "rb", closefd=False) as source:
-        return render_page(source, request)
+    def _open(self, request: OpenDocument, file: int) -> Answer:
+        self._forget()
+        document = _opened(file, request, request.max_pages)
+        self._kept = (request.document, document)
+        return DocumentOpened(document.pages_total, document.warnings), []
+
+    def _render(self, request: RenderPage, file: int) -> Answer:
+        document = self._kept_as(request.document)
+        if document is None:
+            self._forget()
+            document = _opened(file, request, None)
+            self._kept = (request.document, document)
+        answer = _answer_of(document.render(request))
+        if request.page_number == document.pages_total:
+            self._forget()
+        return answer
+
+    def _kept_as(self, name: str) -> OpenedDocument | None:
+        return self._kept[1] if self._kept is not None and self._kept[0] == name else None
+
+    def _forget_unnamed(self) -> None:
+        if self._kept is not None and not self._kept[0]:
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._kept is not None:
+            self._kept[1].close()
+            self._kept = None
+
+
+def _opened(file: int, request: OpenDocument | RenderPage, max_pages: int | None) -> OpenedDocument:
+    with os.fdopen(file, "rb", closefd=False) as source:
+        return open_document(
+            source, request.media_type, max_pages=max_pages, password=request.password
+        )
+
+
+def _checked(request: Message, files: list[int]) -> tuple[OpenDocument | RenderPage, int]:
+    if not isinstance(request, OpenDocument | RenderPage) or len(files) != 1:
+        msg = f"a document child takes a document and one file, not {request.kind}"
+        raise TypeError(msg)
+    return request, files[0]
 
 
 def _answer_of(rendered: RenderedPage) -> Answer:
@@ -78,14 +135,7 @@ def _answer_of(rendered: RenderedPage) -> Answer:
         # The file-size limit, or no memory for the pages of the memory file.
         raise memory_exceeded() from exc
     header = ImageHeader.of(rendered.page)
-    return PageRendered(header, rendered.pages_total, rendered.warnings), [pixels]
-
-
-def _checked(request: Message, files: list[int]) -> tuple[int, RenderPage]:
-    if not isinstance(request, RenderPage) or len(files) != 1:
-        msg = f"a document child takes RenderPage with one file, not {request.kind}"
-        raise TypeError(msg)
-    return files[0], request
+    return PageRendered(header, rendered.warnings), [pixels]
 
 
 def _unforeseen(error: Exception) -> OcrApiError:

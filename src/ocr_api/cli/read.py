@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import PurePath
 
@@ -28,6 +28,9 @@ from ocr_api.wire.result import page_metadata, page_view
 from ocr_api.worker.main import reader_plan
 from ocr_api.worker.page_reader import PageReader
 from ocr_api.worker.page_steps import PageSource
+
+_PAGES_AT_ONCE = 8
+"""Pages of one document on their way; more would only wait, and hold their pixels."""
 
 
 class OutputForm(StrEnum):
@@ -69,21 +72,24 @@ class Tally:
     """How many files came to which end."""
 
     read: int = 0
+    partly_read: int = 0
     failed: int = 0
 
-    def count(self, error: OcrApiError | None) -> None:
+    def count(self, pages_read: int, errors: int) -> None:
         """Counts one more file."""
-        if error is None:
+        if not errors:
             self.read += 1
+        elif pages_read:
+            self.partly_read += 1
         else:
             self.failed += 1
 
     @property
     def outcome(self) -> Outcome:
         """The exit code that tells it."""
-        if not self.failed:
+        if not self.failed + self.partly_read:
             return Outcome.DONE
-        return Outcome.SOME_FAILED if self.read else Outcome.NONE_READ
+        return Outcome.SOME_FAILED if self.read + self.partly_read else Outcome.NONE_READ
 
 
 @dataclass(slots=True)
@@ -92,8 +98,21 @@ class _Slot:
 
     item: InputFile
     done: anyio.Event
-    result: PageResult | None = None
+    pages_total: int = 1
+    results: dict[int, PageResult] = field(default_factory=dict[int, PageResult])
     error: OcrApiError | None = None
+    page_errors: dict[int, OcrApiError] = field(default_factory=dict[int, OcrApiError])
+
+    @property
+    def in_order(self) -> list[PageResult]:
+        """What was read, in order of pages."""
+        return [self.results[number] for number in sorted(self.results)]
+
+    @property
+    def errors(self) -> list[OcrApiError]:
+        """What went wrong, with the whole file or with pages."""
+        pages = [self.page_errors[number] for number in sorted(self.page_errors)]
+        return pages if self.error is None else [self.error, *pages]
 
 
 async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
@@ -117,7 +136,7 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
             async with aclosing(slots):
                 async for slot in slots:
                     await anyio.to_thread.run_sync(_deliver, slot, request, len(inputs) == 1)
-                    tally.count(slot.error)
+                    tally.count(len(slot.results), len(slot.errors))
                     advance()
     finally:
         await reader.close()
@@ -158,14 +177,34 @@ async def _fill(reader: PageReader, request: ReadRequest, slot: _Slot) -> None:
         descriptor, media_type = await anyio.to_thread.run_sync(slot.item.open)
         try:
             options = JobOptions(languages=request.languages)
-            source = PageSource(descriptor, media_type, options=options)
-            slot.result = await reader.read(source, request.model)
+            name = slot.item.name
+            source = PageSource(descriptor, media_type, options=options, document=name)
+            await _read_pages(reader, request.model, source, slot)
         finally:
             os.close(descriptor)
     except OcrApiError as exc:
         slot.error = exc
     finally:
         slot.done.set()
+
+
+async def _read_pages(reader: PageReader, model: str, source: PageSource, slot: _Slot) -> None:
+    """Reads the pages of one document side by side; one that fails is no end of the others."""
+    slot.pages_total = (await reader.open(source)).pages_total
+    chosen = reader.choose_pages(source, slot.pages_total)
+    hands = anyio.CapacityLimiter(_PAGES_AT_ONCE)
+
+    async def read(number: int) -> None:
+        async with hands:
+            try:
+                page = replace(source, page_number=number)
+                slot.results[number] = await reader.read(page, model)
+            except OcrApiError as exc:
+                slot.page_errors[number] = exc
+
+    async with anyio.create_task_group() as tasks:
+        for number in chosen.pages:
+            tasks.start_soon(read, number)
 
 
 def _deliver(slot: _Slot, request: ReadRequest, is_alone: bool) -> None:  # noqa: FBT001
@@ -176,21 +215,21 @@ def _deliver(slot: _Slot, request: ReadRequest, is_alone: bool) -> None:  # noqa
     """
     path = slot.item.result_path(request.form.suffix)
     is_written = request.write_beside and path is not None
-    if is_written and path is not None and slot.result is not None:
+    if is_written and path is not None and slot.results:
         try:
             write_result(path, _rendered(slot, request) + "\n")
         except OSError as exc:
             slot.error = StorageFullError(f"{path} cannot be written: {exc.strerror}.")
-    if slot.error is not None:
-        typer.echo(f"{slot.item.name}: {slot.error.detail} [{slot.error.code}]", err=True)
+    for error in slot.errors:
+        typer.echo(f"{slot.item.name}: {error.detail} [{error.code}]", err=True)
     if not is_written:
         _print(slot, request, is_alone=is_alone)
 
 
 def _print(slot: _Slot, request: ReadRequest, *, is_alone: bool) -> None:
-    if slot.result is not None and request.form is OutputForm.TEXT and not is_alone:
+    if slot.results and request.form is OutputForm.TEXT and not is_alone:
         typer.echo(f"==> {slot.item.name} <==")
-    if slot.result is not None or request.form is OutputForm.JSON:
+    if slot.results or request.form is OutputForm.JSON:
         typer.echo(_rendered(slot, request))
 
 
@@ -198,24 +237,31 @@ def _rendered(slot: _Slot, request: ReadRequest) -> str:
     """Gives a result without the line's end behind it."""
     if request.form is OutputForm.JSON:
         return _json(slot)
-    page = PageOutcome(number=1, result=slot.result)
+    pages = [
+        PageOutcome(number=page.page_number, result=page, is_first=index == 0)
+        for index, page in enumerate(slot.in_order)
+    ]
     document = DocumentInfo(
-        total_pages=1,
-        rendered_pages=1,
+        total_pages=slot.pages_total,
+        rendered_pages=len(pages),
         filename=PurePath(slot.item.name).name,
         languages=request.languages,
         version=__version__,
     )
-    return "".join(render(FORMATS[request.form.value], document, [page])).removesuffix("\n")
+    return "".join(render(FORMATS[request.form.value], document, pages)).removesuffix("\n")
 
 
 def _json(slot: _Slot) -> str:
+    pages = slot.in_order
     body: dict[str, object] = {"file": slot.item.name}
-    if slot.result is not None:
-        body["page"] = page_view(slot.result).model_dump(mode="json")
-        body["metadata"] = page_metadata(slot.result).model_dump(mode="json")
-    if slot.error is not None:
-        body["error"] = {"code": slot.error.code, "detail": slot.error.detail}
+    views = [page_view(page).model_dump(mode="json") for page in pages]
+    metadata = [page_metadata(page).model_dump(mode="json") for page in pages]
+    if slot.pages_total > 1:
+        body |= {"pages_total": slot.pages_total, "pages": views, "metadata": metadata}
+    elif pages:
+        body |= {"page": views[0], "metadata": metadata[0]}
+    if slot.errors:
+        body["error"] = {"code": slot.errors[0].code, "detail": slot.errors[0].detail}
     return json.dumps(body, ensure_ascii=False)
 
 

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from ocr_api.errors import (
     DamagedDocumentError,
     DocumentLimitError,
-    MultiPageUnsupportedError,
     OcrApiError,
+    TooManyPagesError,
     TooManyPixelsError,
 )
 from ocr_api.jobs import MediaType
-from ocr_api.messages import RenderPage
 
 _NO_MEMORY = frozenset({errno.ENOMEM, errno.EFBIG, errno.EMFILE})
 
@@ -80,23 +79,33 @@ def check_pixels(width_px: int, height_px: int, max_pixels: int) -> None:
         raise TooManyPixelsError(msg, width_px=width_px, height_px=height_px, max_pixels=max_pixels)
 
 
-def check_page(pages_total: int, request: RenderPage) -> None:
-    """Refuses a document of too many pages, or a page that it does not have.
+def check_page_count(pages_total: int, max_pages: int | None) -> None:
+    """Refuses a document of no page, or of more than allowed (None = any number).
 
     Raises:
-        MultiPageUnsupportedError: It has more pages than allowed.
-        DamagedDocumentError: It has fewer pages than asked for, or none.
+        DamagedDocumentError: It has no page.
+        TooManyPagesError: It has more pages than allowed.
     """
-    if pages_total > request.max_pages:
-        allowed = "one page" if request.max_pages == 1 else f"{request.max_pages} pages"
+    if pages_total < 1:
+        check_page(pages_total, 1)
+    if max_pages is not None and pages_total > max_pages:
+        allowed = "one page" if max_pages == 1 else f"{max_pages} pages"
         msg = (
             f"The document has {pages_total} pages; {allowed} can be read. "
-            "Split it and send the parts."
+            "Split it, or choose pages with the option `pages`."
         )
-        raise MultiPageUnsupportedError(msg, pages_total=pages_total, max_pages=request.max_pages)
-    if not 1 <= request.page_number <= pages_total:
+        raise TooManyPagesError(msg, pages_total=pages_total, max_pages=max_pages)
+
+
+def check_page(pages_total: int, number: int) -> None:
+    """Refuses a page that the document does not have.
+
+    Raises:
+        DamagedDocumentError: It has fewer pages than asked for, or none.
+    """
+    if not 1 <= number <= pages_total:
         msg = (
-            f"The document has no page {request.page_number}; it has {pages_total}. "
+            f"The document has no page {number}; it has {pages_total}. "
             "Open it in a viewer, save it again and send the new file."
         )
         raise DamagedDocumentError(msg, pages_total=pages_total)

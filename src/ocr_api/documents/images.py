@@ -19,10 +19,10 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from ocr_api.documents.faults import check_page, check_pixels
+from ocr_api.documents.faults import check_pixels
 from ocr_api.documents.jpeg_end import JPEG_END_WARNING, load_jpeg
 from ocr_api.documents.normalise import normalise
-from ocr_api.documents.rendered import RenderedPage
+from ocr_api.documents.rendered import Document, RenderedPage
 from ocr_api.documents.tiff_pages import list_pages
 from ocr_api.documents.webp_size import canvas_size
 from ocr_api.jobs import MediaType
@@ -45,53 +45,70 @@ _DECODERS: dict[MediaType, type[ImageFile.ImageFile]] = {
 IMAGE_TYPES = frozenset(_DECODERS)
 
 
-def render_image_page(data: bytes, request: RenderPage) -> RenderedPage:
-    """Decodes one page of a picture file.
+def open_picture(data: bytes, media_type: MediaType) -> Document:
+    """Opens a picture file, reading no more than its headers.
 
     Animated GIF, PNG, WebP and AVIF files count as one page: their first frame. TIFF files have
     as many pages as full-size pictures (thumbnails and masks are none).
 
     Raises:
-        DocumentError: Too many pixels or pages, no such page, or a damaged JPEG.
         Exception: Whatever the decoder raises; the caller turns it into ours.
     """
-    picture, pages_total, warnings = _open_page(data, request)
-    with picture:
+    if media_type is MediaType.TIFF:
+        return _TiffFile(data)
+    return _Picture(data, media_type)
+
+
+class _Picture:
+    """A file of one page."""
+
+    pages_total = 1
+
+    def __init__(self, data: bytes, media_type: MediaType) -> None:
+        self._data = data
+        self._media_type = media_type
+        self.warnings = (FIRST_FRAME_WARNING,) if _is_animated(data, media_type) else ()
+
+    def render(self, request: RenderPage) -> RenderedPage:
+        if self._media_type is MediaType.WEBP:
+            # Its decoder allocates the canvas as soon as it is opened.
+            check_pixels(*canvas_size(self._data), request.max_pixels)
+        with _open(self._data, self._media_type) as picture:
+            check_pixels(*picture.size, request.max_pixels)
+            cut_off = False
+            if self._media_type is MediaType.JPEG:
+                cut_off = load_jpeg(picture, self._data)
+            else:
+                picture.load()
+            page, changed = normalise(picture)
+        return RenderedPage(page, (*((JPEG_END_WARNING,) if cut_off else ()), *changed))
+
+    def close(self) -> None:
+        self._data = b""
+
+
+class _TiffFile:
+    """A file of many pages; the picture stays open, since it knows where each page begins."""
+
+    def __init__(self, data: bytes) -> None:
+        self._picture = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
+        pages = list_pages(self._picture)
+        self._frames = pages.frames
+        self.pages_total = len(pages.frames)
+        self.warnings = (BROKEN_LIST_WARNING,) if pages.broken else ()
+
+    def render(self, request: RenderPage) -> RenderedPage:
+        picture = self._picture
+        picture.seek(self._frames[request.page_number - 1])
         check_pixels(*picture.size, request.max_pixels)
-        if request.media_type is MediaType.JPEG:
-            if load_jpeg(picture, data):
-                warnings += (JPEG_END_WARNING,)
-        else:
-            picture.load()
+        picture.load()
         page, changed = normalise(picture)
-    # Fax pages were stretched.
-    check_pixels(page.width_px, page.height_px, request.max_pixels)
-    return RenderedPage(page, pages_total, warnings + changed)
+        # Fax pages were stretched.
+        check_pixels(page.width_px, page.height_px, request.max_pixels)
+        return RenderedPage(page, changed)
 
-
-def _open_page(
-    data: bytes, request: RenderPage
-) -> tuple[ImageFile.ImageFile, int, tuple[str, ...]]:
-    """Gives the picture (not yet decoded), the number of pages, and warnings."""
-    if request.media_type is MediaType.TIFF:
-        return _open_tiff_page(data, request)
-    check_page(1, request)
-    if request.media_type is MediaType.WEBP:
-        # Its decoder allocates the canvas as soon as it is opened.
-        check_pixels(*canvas_size(data), request.max_pixels)
-    animated = (FIRST_FRAME_WARNING,) if _is_animated(data, request.media_type) else ()
-    return _open(data, request.media_type), 1, animated
-
-
-def _open_tiff_page(
-    data: bytes, request: RenderPage
-) -> tuple[ImageFile.ImageFile, int, tuple[str, ...]]:
-    with TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as listed:
-        pages = list_pages(listed)
-    check_page(len(pages.frames), request)
-    picture = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
-    picture.seek(pages.frames[request.page_number - 1])
-    return picture, len(pages.frames), (BROKEN_LIST_WARNING,) if pages.broken else ()
+    def close(self) -> None:
+        self._picture.close()
 
 
 def _open(data: bytes, media_type: MediaType) -> ImageFile.ImageFile:

@@ -1,4 +1,4 @@
-"""PDF files → a page, by PDFium."""
+"""PDF files → pages, by PDFium."""
 
 # The binding carries no types:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -7,17 +7,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 
 import pypdfium2  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 from PIL import Image
 
-from ocr_api.documents.faults import check_page, damaged
+from ocr_api.documents.faults import damaged
 from ocr_api.documents.normalise import normalise
-from ocr_api.documents.rendered import RenderedPage
+from ocr_api.documents.rendered import Document, RenderedPage
 from ocr_api.documents.resolution import (
     POINTS_PER_INCH,
     VECTOR_DPI,
@@ -32,47 +31,78 @@ from ocr_api.messages import RenderPage
 _LOCKED = frozenset({pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY})
 _SCAN_COVER = 0.8
 _MAX_OBJECTS = 1000
+_PAGES_AN_OPENING = 50
 _ROUNDING_GUARD = 1 - 1e-5
 """PDFium rounds sides up: 2480.00005 would become 2481, and a scan would be resampled for it."""
 
 
-def render_pdf_page(data: bytes, request: RenderPage) -> RenderedPage:
-    """Renders one page as a viewer shows it: crop box, rotation, annotations, form fields.
+def open_pdf(data: bytes, password: str | None) -> Document:
+    """Opens a PDF file.
 
     Raises:
-        DocumentError: Locked, damaged, no or too many pages.
+        DocumentError: Locked or damaged.
         Exception: Whatever PDFium's binding raises; the caller turns it into ours.
     """
-    with _opened(data) as document:
-        pages_total = len(document)
-        check_page(pages_total, request)
-        document.init_forms()
-        with closing(document[request.page_number - 1]) as page:
+    return _PdfFile(data, password)
+
+
+class _PdfFile:
+    """An open PDF file; opened anew now and then, since PDFium keeps what pages have in common."""
+
+    warnings: tuple[str, ...] = ()
+
+    def __init__(self, data: bytes, password: str | None) -> None:
+        self._data = data
+        self._password = password
+        self._document = _opened(data, password)
+        self._rendered = 0
+        self.pages_total = len(self._document)
+
+    def render(self, request: RenderPage) -> RenderedPage:
+        """Renders one page as a viewer shows it: crop box, rotation, annotations, form fields."""
+        self._rendered += 1
+        if self._rendered % _PAGES_AN_OPENING == 0:
+            self._document.close()
+            self._document = _opened(self._data, self._password)
+        with closing(self._document[request.page_number - 1]) as page:
             size = _render_size(page, request)
             picture = _rendered(page, size)
-    normal, changed = normalise(picture)
-    return RenderedPage(normal, pages_total, _lowered_warning(size) + changed)
+        normal, changed = normalise(picture)
+        return RenderedPage(normal, _lowered_warning(size) + changed)
+
+    def close(self) -> None:
+        self._document.close()
+        self._data = b""
 
 
-@contextmanager
-def _opened(data: bytes) -> Generator[pypdfium2.PdfDocument]:
+def _opened(data: bytes, password: str | None) -> pypdfium2.PdfDocument:
     try:
-        document = pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(data, password=password)
     except pypdfium2.PdfiumError as exc:
-        if _is_locked(data):
-            msg = "The PDF file needs a password. Save it without one and send that."
-            raise EncryptedDocumentError(msg) from exc
+        if _is_locked(data, password):
+            raise _locked(password) from exc
         raise damaged(MediaType.PDF) from exc
-    with closing(document):
-        yield document
+    document.init_forms()
+    return document
 
 
-def _is_locked(data: bytes) -> bool:
+def _locked(password: str | None) -> EncryptedDocumentError:
+    if password is None:
+        return EncryptedDocumentError(
+            "The PDF file needs a password. Send it again with the option `password`."
+        )
+    return EncryptedDocumentError(
+        "The PDF file does not open with the password that was sent. Send it with the right one."
+    )
+
+
+def _is_locked(data: bytes, password: str | None) -> bool:
     """Asks PDFium again, since the binding's code may be that of an earlier file.
 
     A file without pages loads well: nothing sets the code, and the binding reads the last one set.
     """
-    handle = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
+    key = None if password is None else password.encode()
+    handle = pdfium.FPDF_LoadMemDocument64(data, len(data), key)
     if handle:
         pdfium.FPDF_CloseDocument(handle)
         return False

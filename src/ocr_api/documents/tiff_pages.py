@@ -18,7 +18,7 @@ class TiffPages:
 
     Attributes:
         frames: Index of the picture of each page, in order.
-        broken: Whether the chain of pictures led nowhere before its end.
+        broken: Whether the chain of pictures led nowhere, or was left, before its end.
     """
 
     frames: tuple[int, ...]
@@ -42,6 +42,8 @@ def list_pages(picture: TiffImagePlugin.TiffImageFile) -> TiffPages:
         except Exception:  # noqa: BLE001 - damage behind a sound page must not cost that page
             broken = True
             break
+    else:
+        broken = True
     frames = tuple(index for index, kind in enumerate(kinds) if not kind & _NOT_A_PAGE)
     return TiffPages(frames or (0,), broken)
 

@@ -1,6 +1,6 @@
 """What a job is: its states, its pages, its options. Pure."""
 
-from ocr_api.jobs.claim import Claim
+from ocr_api.jobs.claim import OPENING, Claim
 from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem
 from ocr_api.jobs.media_type import (
     MEDIA_TYPES,
@@ -9,6 +9,7 @@ from ocr_api.jobs.media_type import (
     MediaType,
     sniff_media_type,
 )
+from ocr_api.jobs.page_ranges import PageRanges
 from ocr_api.jobs.result import PageResult
 from ocr_api.jobs.states import (
     ENDED,
@@ -26,6 +27,7 @@ __all__ = [
     "ENDED",
     "JOB_TRANSITIONS",
     "MEDIA_TYPES",
+    "OPENING",
     "PAGE_TRANSITIONS",
     "READABLE_TYPES",
     "SNIFF_BYTES",
@@ -36,6 +38,7 @@ __all__ = [
     "JobStatus",
     "MediaType",
     "PageEvent",
+    "PageRanges",
     "PageRecord",
     "PageResult",
     "PageStatus",

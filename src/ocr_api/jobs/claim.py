@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ocr_api.jobs.job import Job
 
+OPENING = 0
+"""Number of the task that opens a document and finds out how many pages it has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -13,7 +16,7 @@ class Claim:
 
     Attributes:
         job: As it stood when the page was claimed.
-        page_number: From 1.
+        page_number: From 1; `OPENING` = the document is to be opened.
         attempt: The fence; every write of the worker carries it, and a stale one changes nothing.
         charged: Claims that count against the limit, this one included (1 = first try).
         model: The model that the page waits for; `auto` = to be routed.
@@ -26,6 +29,11 @@ class Claim:
     charged: int
     model: str
     worker_id: str
+
+    @property
+    def is_opening(self) -> bool:
+        """The document is to be opened, not a page to be read."""
+        return self.page_number == OPENING
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ocr_api.errors import OcrApiError, error_class
 from ocr_api.jobs.media_type import MediaType
+from ocr_api.jobs.page_ranges import PageRanges
 from ocr_api.jobs.states import ENDED, JobStatus, PageStatus
 
 
@@ -45,11 +46,13 @@ class JobOptions:
     Attributes:
         languages: ISO 639 codes, most important first; empty = found on the page.
         dpi: Resolution at which a PDF page is rendered (72..600); None = chosen by the service.
+        pages: Which pages are to be read; None = all.
         metadata: Echoed in the job.
     """
 
     languages: tuple[str, ...] = ()
     dpi: int | None = None
+    pages: PageRanges | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
@@ -69,7 +72,9 @@ class Job:
         size_bytes: Size of the upload.
         upload_key: Where the upload lies in the object store.
         owner: API key's id; empty = anonymous.
-        pages_total: None until the document has been opened.
+        has_password: The caller sent one; the store keeps it apart from the job.
+        pages_total: Pages of the document; None until it has been opened.
+        pages: The pages that are read; None until the document has been opened.
         pages_done: Pages read.
         pages_failed: Pages given up.
         attempts: Claims of its pages that counted so far.
@@ -86,6 +91,7 @@ class Job:
     model_is_default: bool = False
     options: JobOptions = field(default_factory=JobOptions)
     owner: str = ""
+    has_password: bool = False
     status: JobStatus = JobStatus.PENDING
     created_at: float = 0.0
     updated_at: float = 0.0
@@ -93,6 +99,7 @@ class Job:
     finished_at: float | None = None
     expires_at: float | None = None
     pages_total: int | None = None
+    pages: PageRanges | None = None
     pages_done: int = 0
     pages_failed: int = 0
     attempts: int = 0
@@ -110,7 +117,7 @@ class PageRecord:
     """Where one page of a job stands.
 
     Attributes:
-        number: From 1.
+        number: From 1; 0 = the task of opening the document.
         model: The model that reads (or read) it; `auto` until it was routed.
         attempt: The fence: grows with every claim.
         charged: Claims that count against the limit of attempts.

@@ -19,7 +19,7 @@ class JobStatus(StrEnum):
 
 
 class PageStatus(StrEnum):
-    """Where the task of reading one page stands."""
+    """Where the task of reading one page, or of opening the document (task 0), stands."""
 
     READY = "ready"
     CLAIMED = "claimed"
@@ -31,6 +31,7 @@ class JobEvent(StrEnum):
     """What can happen to a job."""
 
     PAGE_STARTED = "page_started"
+    DOCUMENT_OPENED = "document_opened"
     ALL_PAGES_ENDED = "all_pages_ended"
     NO_PAGE_READ = "no_page_read"
     CANCELLED = "cancelled"
@@ -40,6 +41,7 @@ class PageEvent(StrEnum):
     """What can happen to a page."""
 
     CLAIMED = "claimed"
+    OPENED = "opened"
     ROUTED = "routed"
     RELEASED = "released"
     LEASE_EXPIRED = "lease_expired"
@@ -55,6 +57,7 @@ JOB_TRANSITIONS: dict[tuple[JobStatus, JobEvent], JobStatus] = {
     (JobStatus.PENDING, JobEvent.NO_PAGE_READ): JobStatus.FAILED,
     (JobStatus.PENDING, JobEvent.CANCELLED): JobStatus.CANCELLED,
     (JobStatus.PROCESSING, JobEvent.PAGE_STARTED): JobStatus.PROCESSING,
+    (JobStatus.PROCESSING, JobEvent.DOCUMENT_OPENED): JobStatus.PROCESSING,
     (JobStatus.PROCESSING, JobEvent.ALL_PAGES_ENDED): JobStatus.COMPLETED,
     (JobStatus.PROCESSING, JobEvent.NO_PAGE_READ): JobStatus.FAILED,
     (JobStatus.PROCESSING, JobEvent.CANCELLED): JobStatus.CANCELLED,
@@ -63,6 +66,7 @@ JOB_TRANSITIONS: dict[tuple[JobStatus, JobEvent], JobStatus] = {
 PAGE_TRANSITIONS: dict[tuple[PageStatus, PageEvent], PageStatus] = {
     (PageStatus.READY, PageEvent.CLAIMED): PageStatus.CLAIMED,
     (PageStatus.READY, PageEvent.FAILED_FOR_GOOD): PageStatus.FAILED,
+    (PageStatus.CLAIMED, PageEvent.OPENED): PageStatus.DONE,
     (PageStatus.CLAIMED, PageEvent.ROUTED): PageStatus.CLAIMED,
     (PageStatus.CLAIMED, PageEvent.RELEASED): PageStatus.READY,
     (PageStatus.CLAIMED, PageEvent.LEASE_EXPIRED): PageStatus.READY,

@@ -5,7 +5,7 @@ uint32), the descriptors beside the header (SCM_RIGHTS), and a JSON body. Pixels
 the body: they lie in a memory file whose descriptor is passed.
 """
 
-from ocr_api.messages.document import PageRendered, RenderPage
+from ocr_api.messages.document import DocumentOpened, OpenDocument, PageRendered, RenderPage
 from ocr_api.messages.frames import (
     HEADER,
     MAX_BODY_BYTES,
@@ -24,11 +24,13 @@ __all__ = [
     "HEADER",
     "MAX_BODY_BYTES",
     "MAX_FILES",
+    "DocumentOpened",
     "Failed",
     "ImageHeader",
     "InspectPage",
     "LoadModel",
     "Message",
+    "OpenDocument",
     "PageInspected",
     "PageRendered",
     "PagesRead",

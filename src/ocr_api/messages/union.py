@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from ocr_api.messages.document import PageRendered, RenderPage
+from ocr_api.messages.document import DocumentOpened, OpenDocument, PageRendered, RenderPage
 from ocr_api.messages.frames import Failed, Ready
 from ocr_api.messages.inspection import InspectPage, PageInspected
 from ocr_api.messages.reading import LoadModel, PagesRead, ReadPages, TextRead
@@ -14,6 +14,8 @@ from ocr_api.messages.reading import LoadModel, PagesRead, ReadPages, TextRead
 Message = (
     Ready
     | Failed
+    | OpenDocument
+    | DocumentOpened
     | RenderPage
     | PageRendered
     | InspectPage

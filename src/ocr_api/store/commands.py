@@ -29,6 +29,8 @@ class Commands(Protocol):
 
     async def hget(self, name: str, key: str) -> bytes | None: ...  # noqa: D102
 
+    async def get(self, name: str) -> bytes | None: ...  # noqa: D102
+
     async def zrange(self, name: str, start: int, end: int) -> list[bytes]: ...  # noqa: D102
 
     async def zrem(self, name: str, value: str) -> int: ...  # noqa: D102

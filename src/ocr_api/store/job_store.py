@@ -26,7 +26,7 @@ class JobStore(Jobs, Pages, Workers):
 
     def __init__(self, redis: Redis, limits: StoreLimits) -> None:
         scripts = Scripts(redis, limits)
-        Jobs.__init__(self, redis, scripts)
+        Jobs.__init__(self, redis, scripts, limits.pages_at_once)
         Pages.__init__(self, scripts)
         Workers.__init__(self, redis, scripts)
 

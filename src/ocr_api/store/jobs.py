@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from typing import cast
 
 from redis.asyncio import Redis
@@ -24,19 +25,28 @@ _LOOKED_AT_ONCE = 200
 class Jobs:
     """The part of the store about whole jobs."""
 
-    def __init__(self, redis: Redis, scripts: Scripts) -> None:
+    def __init__(self, redis: Redis, scripts: Scripts, pages_at_once: int) -> None:
         self._redis = redis
+        self._pages_at_once = pages_at_once
         self._commands = commands(redis)
         self._scripts = scripts
 
-    async def create(self, job: Job) -> Job:
-        """Stores a job and queues its first page, in the lane of `job.model`; gives it as stored.
+    async def create(self, job: Job, password: str | None = None) -> Job:
+        """Stores a job and queues the opening of its document, in the lane of `job.model`.
 
         Idempotent: where a job with this id exists, that one is given and nothing changes.
         Ends the note of its upload (`note_upload`).
+
+        Args:
+            job: As submitted.
+            password: Of its document; lies under a key of its own until the job ends.
+
+        Returns:
+            The job as stored.
         """
+        job = replace(job, has_password=bool(password))
         fields = chain.from_iterable(encode_job(job).items())
-        reply = await self._scripts.call(Script.CREATE, job.id, job.model, *fields)
+        reply = await self._scripts.call(Script.CREATE, job.id, job.model, password or "", *fields)
         return decode_job(decode_fields(reply))
 
     async def get(self, job_id: str) -> Job:
@@ -52,22 +62,34 @@ class Jobs:
         return decode_job(decode_fields(reply))
 
     async def page(self, job_id: str, number: int) -> PageRecord | None:
-        """Gives one page task (from 1); None where there is no such page or job."""
+        """Gives one page task (from 1; 0 = opening); None where there is no such page or job."""
         with redis_failures():
             reply = await self._commands.hgetall(keys.page_key(job_id, number))
         return decode_page(number, decode_fields(reply)) if reply else None
 
-    async def pages(self, job_id: str) -> list[PageRecord]:
-        """Gives all page tasks of a job in order; none for an unknown job."""
-        with redis_failures():
-            tasks = await self._commands.hget(keys.job_key(job_id), "tasks")
-            numbers = range(1, int(tasks or 0) + 1)
+    async def pages(self, job: Job) -> list[PageRecord]:
+        """Gives all page tasks of a job in order; none before its document has been opened."""
+        return [page async for page in self.each_page(job)]
+
+    async def each_page(self, job: Job) -> AsyncIterator[PageRecord]:
+        """Yields the page tasks of a job in order, read in batches."""
+        for numbers in _batched(job.pages or (), self._pages_at_once):
             pipeline = batch(self._redis)
             for number in numbers:
-                pipeline.hgetall(keys.page_key(job_id, number))
-            replies = await pipeline.execute()
-        found = zip(numbers, replies, strict=True)
-        return [decode_page(number, decode_fields(reply)) for number, reply in found if reply]
+                pipeline.hgetall(keys.page_key(job.id, number))
+            with redis_failures():
+                replies = await pipeline.execute()
+            for number, reply in zip(numbers, replies, strict=True):
+                if reply:
+                    yield decode_page(number, decode_fields(reply))
+
+    async def password(self, job: Job) -> str | None:
+        """Gives the password of a job's document; None where there is none, or the job ended."""
+        if not job.has_password:
+            return None
+        with redis_failures():
+            found = await self._commands.get(keys.secret_key(job.id))
+        return None if found is None else found.decode()
 
     async def list_jobs(
         self,
@@ -107,7 +129,11 @@ class Jobs:
 
         Remove its blobs first: afterwards nobody knows of them.
         """
-        return await self._scripts.call(Script.REMOVE, job_id) == 1
+        forgotten = 0
+        while True:
+            forgotten = cast("int", await self._scripts.call(Script.REMOVE, job_id, forgotten))
+            if forgotten <= 0:
+                return forgotten < 0
 
     async def untidied(self, limit: int) -> list[str]:
         """Gives up to `limit` ids of ended jobs whose upload has not been removed yet."""
@@ -158,3 +184,9 @@ def _parse_cursor(cursor: str | None) -> str:
             option="cursor",
         )
     return f"({cursor}"
+
+
+def _batched(numbers: Iterable[int], most: int) -> Iterator[list[int]]:
+    waiting = iter(numbers)
+    while found := list(islice(waiting, most)):
+        yield found

@@ -18,7 +18,10 @@ JOB = "{ocr}:job:"
 """Prefix + job id. Hash: one job."""
 
 PAGE = "{ocr}:page:"
-"""Prefix + job id + `:` + page number. Hash: one page task."""
+"""Prefix + job id + `:` + page number. Hash: one page task; number 0 = opening the document."""
+
+DOCUMENT_KEY = "{ocr}:secret:"
+"""Prefix + job id. String: the password of the job's document, from its creation to its end."""
 
 JOBS = "{ocr}:jobs"
 """Sorted set of job ids by rank (order of creation)."""
@@ -75,8 +78,13 @@ def job_key(job_id: str) -> str:
 
 
 def page_key(job_id: str, number: int) -> str:
-    """Gives the key of a page task's hash; pages count from 1."""
+    """Gives the key of a page task's hash; pages count from 1, and 0 opens the document."""
     return f"{PAGE}{job_id}:{number}"
+
+
+def secret_key(job_id: str) -> str:
+    """Gives the key of a password that a job's document needs."""
+    return DOCUMENT_KEY + job_id
 
 
 def intent_key(job_id: str) -> str:
@@ -91,6 +99,7 @@ def lua_names() -> dict[str, str]:
         "sequence": SEQUENCE,
         "job": JOB,
         "page": PAGE,
+        "secret": DOCUMENT_KEY,
         "jobs": JOBS,
         "ready": READY,
         "lanes": LANES,

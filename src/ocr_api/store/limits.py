@@ -18,12 +18,15 @@ class StoreLimits:
         max_attempts: Charged claims of a page before it is given up, at least 1.
         result_ttl_s: How long an ended job and its results are kept.
         retry_backoff_s: Waits before the second, third, ... attempt; the last one repeats.
+        pages_at_once: Page tasks that one script call makes, removes or reads: bounds how long a
+            document of thousands of pages keeps the server.
     """
 
     lease_s: float = 30.0
     max_attempts: int = 3
     result_ttl_s: int = 24 * 3600
     retry_backoff_s: tuple[float, ...] = (0.3, 2.0)
+    pages_at_once: int = 500
 
 
 class FailOutcome(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from ocr_api.jobs import Claim, Problem
+from ocr_api.jobs import Claim, PageRanges, Problem
 from ocr_api.store.limits import FailOutcome
 from ocr_api.store.records import decode_fields, decode_job, dump_problem, dump_texts
 from ocr_api.store.scripts import Script, Scripts
@@ -31,17 +31,33 @@ class Pages:
         if not models:
             return None
         reply = await self._scripts.call(Script.CLAIM, worker_id, *models)
-        if reply is None:
-            return None
-        job, number, attempt, charged, model = cast("tuple[object, int, int, int, bytes]", reply)
-        return Claim(
-            job=decode_job(decode_fields(job)),
-            page_number=number,
-            attempt=attempt,
-            charged=charged,
-            model=model.decode(),
-            worker_id=worker_id,
+        return None if reply is None else _claim(reply, worker_id)
+
+    async def open(
+        self, claim: Claim, *, pages_total: int, pages: PageRanges, warnings: Sequence[str] = ()
+    ) -> Claim | None:
+        """Writes what opening a document showed, and queues its pages in the claim's lane.
+
+        Idempotent for the same claim. Thousands of pages take several calls of the script; what
+        a first call said of the pages holds, also for a claim that repeats the opening.
+
+        Args:
+            claim: Of the opening; over afterwards.
+            pages_total: Pages of the document, at least 1.
+            pages: Those that are read, at least one.
+            warnings: Added to the job.
+
+        Returns:
+            A claim of the first page, with which the worker goes on at once; None where that page
+            is taken already, or the claim is stale (then nothing has changed).
+        """
+        arguments = (
+            *(claim.job.id, claim.attempt, claim.worker_id),
+            *(pages_total, str(pages), pages.count, dump_texts(warnings)),
         )
+        while (reply := await self._scripts.call(Script.OPEN, *arguments)) == 1:
+            pass
+        return _claim(reply, claim.worker_id) if reply else None
 
     async def renew(self, worker_id: str, claims: Sequence[Claim]) -> set[str]:
         """Renews the leases of a worker's claims; gives the names of those it still owns."""
@@ -52,23 +68,19 @@ class Pages:
         reply = cast("list[int]", await self._scripts.call(Script.RENEW, *fences))
         return {claim.name for claim, renewed in zip(own, reply, strict=True) if renewed}
 
-    async def route(self, claim: Claim, *, model: str, pages_total: int, keep: bool) -> bool:
-        """Writes which model reads the page and how many pages the document has.
+    async def route(self, claim: Claim, *, model: str, keep: bool) -> bool:
+        """Writes which model reads the page.
 
         Args:
             claim: Of the page.
             model: An id, not `auto`.
-            pages_total: From opening the document, at least 1.
             keep: The claim goes on. Otherwise the page waits in the lane of `model`, this claim
                 uncharged, and the claim is over.
 
         Returns:
             False where the claim is stale; nothing has changed then.
         """
-        reply = await self._scripts.call(
-            Script.ROUTE, *_fence(claim), model, pages_total, int(keep)
-        )
-        return reply == 1
+        return await self._scripts.call(Script.ROUTE, *_fence(claim), model, int(keep)) == 1
 
     async def finish(self, claim: Claim, result_key: str, warnings: Sequence[str] = ()) -> bool:
         """Commits the result that lies under `result_key`; adds warnings to the job.
@@ -117,3 +129,15 @@ class Pages:
 
 def _fence(claim: Claim) -> tuple[str, int, int]:
     return claim.job.id, claim.page_number, claim.attempt
+
+
+def _claim(reply: object, worker_id: str) -> Claim:
+    job, number, attempt, charged, model = cast("tuple[object, int, int, int, bytes]", reply)
+    return Claim(
+        job=decode_job(decode_fields(job)),
+        page_number=number,
+        attempt=attempt,
+        charged=charged,
+        model=model.decode(),
+        worker_id=worker_id,
+    )

@@ -13,6 +13,7 @@ from ocr_api.jobs import (
     JobOptions,
     JobStatus,
     MediaType,
+    PageRanges,
     PageRecord,
     PageResult,
     PageStatus,
@@ -49,6 +50,7 @@ def encode_job(job: Job) -> dict[str, str]:
         "size_bytes": str(job.size_bytes),
         "upload_key": job.upload_key,
         "owner": job.owner,
+        "has_password": str(int(job.has_password)),
         "status": JobStatus.PENDING.value,
         "options": _OPTIONS.dump_json(job.options).decode(),
         "warnings": dump_texts(job.warnings),
@@ -71,6 +73,7 @@ def decode_job(fields: Fields) -> Job:
         upload_key=fields["upload_key"],
         filename=fields.get("filename"),
         owner=fields["owner"],
+        has_password=fields.get("has_password") == "1",
         options=_OPTIONS.validate_json(fields["options"]),
         status=JobStatus(fields["status"]),
         created_at=float(fields["created_at"]),
@@ -79,6 +82,7 @@ def decode_job(fields: Fields) -> Job:
         finished_at=_optional_time(fields, "finished_at"),
         expires_at=_optional_time(fields, "expires_at"),
         pages_total=int(fields["pages_total"]) if "pages_total" in fields else None,
+        pages=_pages(fields),
         pages_done=int(fields["pages_done"]),
         pages_failed=int(fields["pages_failed"]),
         attempts=int(fields["attempts"]),
@@ -137,6 +141,13 @@ def encode_report(report: WorkerReport) -> bytes:
 def decode_report(data: bytes) -> WorkerReport:
     """Gives a report back, also one of a worker of a somewhat newer or older version."""
     return _REPORT.validate_json(data)
+
+
+def _pages(fields: Fields) -> PageRanges | None:
+    """Jobs made before documents had many pages have one page, and no list of pages."""
+    if "pages" not in fields and "tasks" in fields:
+        return PageRanges.of([(1, 1)])
+    return PageRanges.parse(fields["pages"]) if "pages" in fields else None
 
 
 def _optional_time(fields: Fields, name: str) -> float | None:

@@ -33,6 +33,7 @@ class Script(StrEnum):
 
     CREATE = "create"
     CLAIM = "claim"
+    OPEN = "open"
     RENEW = "renew"
     ROUTE = "route"
     FINISH = "finish"
@@ -102,6 +103,7 @@ def _preamble(limits: StoreLimits) -> str:
         "max_attempts": limits.max_attempts,
         "result_ttl_s": limits.result_ttl_s,
         "warnings_bytes": _WARNINGS_BYTES,
+        "pages_at_once": limits.pages_at_once,
     }
     backoff = ", ".join(str(float(wait)) for wait in limits.retry_backoff_s)
     problem = _quote(json.dumps(_exhausted_problem()))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from ocr_api.errors import StoreError
+from ocr_api.errors import StoreError, UnknownJobError
 from ocr_api.jobs import Job, PageRecord
 from ocr_api.store.blobs import Blobs
 from ocr_api.store.job_store import JobStore
@@ -125,14 +125,17 @@ class Sweeper:
 
     async def _remove(self, job: Job) -> None:
         """Removes a job's blobs, then the job: after a crash in between it is found again."""
-        pages = await self._store.pages(job.id)
+        pages = await self._store.pages(job)
         await self._delete(
             [job.upload_key, *lost_results(job.id, pages), *_committed_results(pages)]
         )
         await self._store.remove(job.id)
 
     async def _tidy(self, job_id: str) -> None:
-        pages = await self._store.pages(job_id)
+        try:
+            pages = await self._store.pages(await self._store.get(job_id))
+        except UnknownJobError:
+            pages = []
         await self._delete([upload_key(job_id), *lost_results(job_id, pages)])
         await self._store.mark_tidied(job_id)
 

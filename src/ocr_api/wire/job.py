@@ -29,8 +29,12 @@ class JobAccepted(WireModel):
 class JobProgress(WireModel):
     """How far a job has come."""
 
-    pages_total: int | None = Field(description="null until the document has been opened.")
-    pages_done: int
+    pages_total: int | None = Field(
+        description="Pages that are read (all, or those of the option `pages`); null until the "
+        "document has been opened."
+    )
+    pages_done: int = Field(description="Pages read so far.")
+    pages_failed: int = Field(description="Pages given up so far.")
 
 
 class FailedPage(WireModel):
@@ -102,6 +106,8 @@ def job_view(
     job: Job,
     records: Sequence[PageRecord] = (),
     results: Sequence[PageResult] | None = None,
+    *,
+    with_places: bool = True,
 ) -> JobView:
     """Gives a job as callers see it.
 
@@ -109,12 +115,14 @@ def job_view(
         job: As stored.
         records: Its pages, for the reasons of failed ones.
         results: What was read, in order of pages; None = the result is left out.
+        with_places: Whether the result holds its pages with their places, or the text alone.
     """
     failed = [_failed_page(page) for page in records if page.status is PageStatus.FAILED]
     completed = job.status is JobStatus.COMPLETED
     view = None
     if completed and results is not None:
-        view = result_view(results, job.pages_total or len(results))
+        total = job.pages_total or len(results)
+        view = result_view(results, total, with_places=with_places)
     problem = job.problem if job.status is JobStatus.FAILED else None
     return JobView.model_validate(
         {
@@ -149,9 +157,17 @@ def _life(job: Job) -> Mapping[str, object]:
         "finished_at": instant(job.finished_at),
         "expires_at": instant(job.expires_at),
         "filename": job.filename,
-        "progress": JobProgress(pages_total=job.pages_total, pages_done=job.pages_done),
+        "progress": _progress(job),
         "attempts": job.attempts,
     }
+
+
+def _progress(job: Job) -> JobProgress:
+    return JobProgress(
+        pages_total=None if job.pages is None else job.pages.count,
+        pages_done=job.pages_done,
+        pages_failed=job.pages_failed,
+    )
 
 
 def _failed_page(page: PageRecord) -> FailedPage:

@@ -99,22 +99,28 @@ class ResultView(WireModel):
     formatted_text: str
     confidence: Confidence = Field(default=None, description=_CONFIDENCE)
     metadata: ResultMetadata
-    pages: list[PageView]
+    pages: list[PageView] = Field(
+        description="Empty for a job of more than 200 pages: get each at `links.page`."
+    )
 
 
-def result_view(pages: Sequence[PageResult], total_pages: int) -> ResultView:
+def result_view(
+    pages: Sequence[PageResult], total_pages: int, *, with_places: bool = True
+) -> ResultView:
     """Gives the result of a document.
 
     Args:
         pages: The pages that were read, in order; failed ones are left out.
         total_pages: Pages of the document.
+        with_places: Whether the pages with their places are part of it, or the text alone.
     """
-    views = [page_view(page) for page in pages]
+    views = [page_view(page) for page in pages] if with_places else []
+    texts = [page.text.text for page in pages]
     numbers = [page.page_number for page in pages]
     confidence = mean_confidence((page.text.confidence, len(page.text.text)) for page in pages)
     return ResultView(
-        text=join_pages(numbers, [view.text for view in views], total_pages),
-        formatted_text=join_pages(numbers, [view.formatted_text for view in views], total_pages),
+        text=join_pages(numbers, texts, total_pages),
+        formatted_text=join_pages(numbers, [_formatted(page) for page in pages], total_pages),
         confidence=_rounded(confidence),
         metadata=ResultMetadata(
             total_pages=total_pages, pages=[page_metadata(page) for page in pages]
@@ -135,13 +141,17 @@ def join_pages(numbers: Sequence[int], texts: Sequence[str], total_pages: int) -
 
 def page_view(page: PageResult) -> PageView:
     """Gives one page's text with its places."""
-    text = page.text.text
     return PageView(
         page_number=page.page_number,
-        text=text,
-        formatted_text=text if page.text.formatted_text is None else page.text.formatted_text,
+        text=page.text.text,
+        formatted_text=_formatted(page),
         blocks=[_block_view(block) for block in page.text.blocks],
     )
+
+
+def _formatted(page: PageResult) -> str:
+    formatted = page.text.formatted_text
+    return page.text.text if formatted is None else formatted
 
 
 def page_metadata(page: PageResult) -> PageMetadata:

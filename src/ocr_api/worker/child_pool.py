@@ -41,14 +41,18 @@ class ChildPool:
         return tuple(child for child in (*self._idle, *self._busy) if child.is_running)
 
     @asynccontextmanager
-    async def borrow(self) -> AsyncGenerator[ChildProcess]:
+    async def borrow(self, subject: str = "") -> AsyncGenerator[ChildProcess]:
         """Lends a child for the time of the context, after waiting for one to be free.
+
+        Args:
+            subject: What the child will work on; one that worked on it last is preferred.
 
         Raises:
             ChildDiedError: A child could not be started.
         """
         async with self._limiter:
-            child = await self._take()
+            child = await self._take(subject)
+            child.subject = subject
             self._busy.add(child)
             try:
                 yield child
@@ -68,7 +72,9 @@ class ChildPool:
         for child in tuple(self._busy):
             await child.kill()
 
-    async def _take(self) -> ChildProcess:
+    async def _take(self, subject: str) -> ChildProcess:
+        # Stable: among the others the one used last comes first, so that few stay warm.
+        self._idle.sort(key=lambda child: bool(subject) and child.subject == subject)
         while self._idle:
             child = self._idle.pop()
             if child.is_running:

@@ -85,6 +85,7 @@ class ChildProcess:
         self._stream = stream
         self.name = name
         self.requests_done = 0
+        self.subject = ""
 
     @classmethod
     async def start(cls, command: ChildCommand) -> ChildProcess:

@@ -35,7 +35,7 @@ from ocr_api.worker.leases import Leases
 from ocr_api.worker.model_follower import ModelFollower
 from ocr_api.worker.page_reader import PageReader, ReaderPlan, child_environment
 from ocr_api.worker.page_steps import DocumentLimits
-from ocr_api.worker.process_page import Parts, process_page
+from ocr_api.worker.process_page import Parts, process_claim
 
 _HEARTBEAT_S = 1.0
 _HEARTBEAT_TTL_S = 4.0
@@ -194,7 +194,7 @@ async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
     """Works until `stop`, then lets running pages end for a while before it hands them back."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
-        await worker.claiming.run(lambda claim: process_page(claim, worker.parts), stop)
+        await worker.claiming.run(lambda claim: process_claim(claim, worker.parts), stop)
         tasks.cancel_scope.cancel()
 
 

@@ -1,4 +1,4 @@
-"""Reads one page with the children: render → inspect → route → read.
+"""Opens documents and reads pages with the children: render → inspect → route → read.
 
 Knows nothing of jobs in a store, so that `ocr-api read` uses it without a server.
 """
@@ -14,22 +14,24 @@ import anyio
 from ocr_api.catalog import AUTO, Catalog, Host, ModelSpec, RouteChoice, route
 from ocr_api.errors import ModelLoadError, ModelUnavailableError
 from ocr_api.jobs import PageResult
-from ocr_api.messages import LoadModel
+from ocr_api.messages import DocumentOpened, LoadModel
 from ocr_api.pages import PageText, PageTraits
 from ocr_api.worker.child_pool import ChildPool
 from ocr_api.worker.child_process import ChildCommand, ChildProcess
+from ocr_api.worker.chosen_pages import ChosenPages, choose_pages
 from ocr_api.worker.page_steps import (
     DocumentLimits,
     PageSource,
     RenderedPage,
     expect_ready,
     inspect_page,
+    open_document,
     read_page,
     render_page,
 )
 
-_DOCUMENT_CHILD_FILES = 500
-"""A document child is replaced after so many files, so that no leak of a decoder grows."""
+_DOCUMENT_CHILD_REQUESTS = 1000
+"""A document child is replaced after so many openings and pages: no leak of a decoder grows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +88,25 @@ class PageReader:
                 environment={},
             ),
             size=plan.readers,
-            max_requests=_DOCUMENT_CHILD_FILES,
+            max_requests=_DOCUMENT_CHILD_REQUESTS,
         )
         self._inspectors = ChildPool(
             self._command("ocr_api.child.inspect_process"), size=plan.readers
         )
         self._reading = anyio.CapacityLimiter(plan.readers)
         self._models: dict[str, ChildPool] = {}
+
+    async def open(self, source: PageSource) -> DocumentOpened:
+        """Opens a document and counts its pages; `source.page_number` does not matter.
+
+        Raises:
+            DocumentError: The file is at fault.
+        """
+        return await open_document(self._documents, source, self._plan.document_limits)
+
+    def choose_pages(self, source: PageSource, pages_total: int) -> ChosenPages:
+        """Gives the pages of a document that are to be read; see `choose_pages`."""
+        return choose_pages(source.options.pages, pages_total, self._plan.document_limits.max_pages)
 
     async def read(self, source: PageSource, model: str) -> PageResult:
         """Reads one page from beginning to end.

@@ -1,4 +1,4 @@
-"""The steps of reading a page, each done by a child: render, inspect, read."""
+"""The steps of reading a document, each done by a child: open, render, inspect, read."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from ocr_api.errors import (
 )
 from ocr_api.jobs import JobOptions, MediaType
 from ocr_api.messages import (
+    DocumentOpened,
     Failed,
     ImageHeader,
     InspectPage,
     Message,
+    OpenDocument,
     PageInspected,
     PageRendered,
     PagesRead,
@@ -35,15 +37,17 @@ _FILES_FAULT = frozenset(
 )
 """Exit statuses of a decoder that ran out of memory: PDFium aborts instead of raising."""
 
-Expected = TypeVar("Expected", PageRendered, PageInspected, PagesRead)
+_ANY_NUMBER = 1_000_000
+
+Expected = TypeVar("Expected", DocumentOpened, PageRendered, PageInspected, PagesRead)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentLimits:
-    """Bounds of decoding one page.
+    """Bounds of opening a document and decoding its pages.
 
     Attributes:
-        max_pages: A document of more pages is refused.
+        max_pages: A job of more pages is refused.
         max_pixels: A page of more pixels is refused.
         timeout_s: Seconds until the document child is killed.
     """
@@ -63,6 +67,8 @@ class PageSource:
         page_number: From 1.
         options: What the caller chose.
         attempt: Which try at this page this is, from 1.
+        document: Names the document, so that a child can keep it open; empty = it does not.
+        password: Opens an encrypted document; never logged.
     """
 
     descriptor: int
@@ -70,6 +76,8 @@ class PageSource:
     page_number: int = 1
     options: JobOptions = field(default_factory=JobOptions)
     attempt: int = 1
+    document: str = ""
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,24 @@ class RenderedPage:
 
     image: ImageHeader
     files: Files
-    pages_total: int
     warnings: tuple[str, ...]
+
+
+async def open_document(
+    pool: ChildPool, source: PageSource, limits: DocumentLimits
+) -> DocumentOpened:
+    """Has the document child open a document and count its pages.
+
+    Raises:
+        DocumentError: The file is at fault; retrying helps only after `DocumentCrashError`.
+        ChildDiedError: A document child could not be started.
+    """
+    # Where pages are chosen, the limit holds for these: see `choose_pages`.
+    most = limits.max_pages if source.options.pages is None else _ANY_NUMBER
+    request = OpenDocument(source.media_type, most, source.document, source.password)
+    answer, files = await _ask_document_child(pool, source, request, limits.timeout_s)
+    files.close()
+    return _expect(answer, DocumentOpened)
 
 
 async def render_page(pool: ChildPool, source: PageSource, limits: DocumentLimits) -> RenderedPage:
@@ -92,22 +116,14 @@ async def render_page(pool: ChildPool, source: PageSource, limits: DocumentLimit
     request = RenderPage(
         source.media_type,
         source.page_number,
-        limits.max_pages,
         limits.max_pixels,
         source.options.dpi,
+        source.document,
+        source.password,
     )
-    async with pool.borrow() as child:
-        try:
-            answer, files = await child.request(
-                request, [source.descriptor], timeout_s=limits.timeout_s
-            )
-        except TimeoutError as exc:
-            msg = f"The page could not be decoded within {limits.timeout_s:g} s; it was given up."
-            raise DocumentLimitError(msg, limit=limits.timeout_s) from exc
-        except ChildDiedError as exc:
-            raise _document_death(exc) from exc
+    answer, files = await _ask_document_child(pool, source, request, limits.timeout_s)
     rendered = _expect(answer, PageRendered)
-    return RenderedPage(rendered.image, files, rendered.pages_total, rendered.warnings)
+    return RenderedPage(rendered.image, files, rendered.warnings)
 
 
 async def inspect_page(pool: ChildPool, page: RenderedPage, timeout_s: float) -> PageTraits:
@@ -159,6 +175,20 @@ def expect_ready(answer: Message) -> None:
     """Raises the error that a child answered in place of `Ready`."""
     if isinstance(answer, Failed):
         raise answer.to_error()
+
+
+async def _ask_document_child(
+    pool: ChildPool, source: PageSource, request: OpenDocument | RenderPage, timeout_s: float
+) -> tuple[Message, Files]:
+    async with pool.borrow(source.document) as child:
+        try:
+            return await child.request(request, [source.descriptor], timeout_s=timeout_s)
+        except TimeoutError as exc:
+            what = "document" if isinstance(request, OpenDocument) else "page"
+            msg = f"The {what} could not be decoded within {timeout_s:g} s; it was given up."
+            raise DocumentLimitError(msg, limit=timeout_s) from exc
+        except ChildDiedError as exc:
+            raise _document_death(exc) from exc
 
 
 def _document_death(death: ChildDiedError) -> OcrApiError:

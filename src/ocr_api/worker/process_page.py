@@ -1,4 +1,8 @@
-"""The story of one page in the worker: claim → render → route → read → keep → finish."""
+"""The story of one claim in the worker.
+
+The opening of a document: open → choose pages → queue them, and go on with the first.
+A page: render → route → read → keep → finish.
+"""
 
 from __future__ import annotations
 
@@ -43,14 +47,26 @@ class Parts:
     served: frozenset[str]
 
 
-async def process_page(claim: Claim, parts: Parts) -> None:
-    """Works on a claimed page until it is read, failed, handed on or lost.
+async def process_claim(claim: Claim, parts: Parts) -> None:
+    """Works on a claim until its page is read, failed, handed on or lost.
 
-    Never raises for a page's sake: what goes wrong is recorded in the store.
+    Where a document was opened, its first page follows at once. Never raises for a page's sake:
+    what goes wrong is recorded in the store.
     """
+    following: Claim | None = claim
+    while following is not None:
+        following = await _work_on(following, parts)
+
+
+async def _work_on(claim: Claim, parts: Parts) -> Claim | None:
+    """Gives the claim to go on with."""
+    following = None
     with parts.leases.held(claim):
         try:
-            await _read_and_keep(claim, parts)
+            if claim.is_opening:
+                following = await _open_document(claim, parts)
+            else:
+                await _read_and_keep(claim, parts)
         except OcrApiError as exc:
             await _record_failure(claim, exc, parts)
         except anyio.get_cancelled_exc_class():
@@ -60,11 +76,28 @@ async def process_page(claim: Claim, parts: Parts) -> None:
             _log.exception("page_failed_unexpectedly", claim=claim.name)
             error = EngineError(f"Unexpected {type(exc).__name__}; see the worker's log.")
             await _record_failure(claim, error, parts)
+    return following
+
+
+async def _open_document(claim: Claim, parts: Parts) -> Claim | None:
+    with _opened(await parts.blobs.open_file(claim.job.upload_key)) as descriptor:
+        source = await _source(claim, descriptor, parts)
+        found = await parts.reader.open(source)
+    chosen = parts.reader.choose_pages(source, found.pages_total)
+    _log.info("document_opened", claim=claim.name, pages_total=found.pages_total)
+    return await _patiently(
+        lambda: parts.store.open(
+            claim,
+            pages_total=found.pages_total,
+            pages=chosen.pages,
+            warnings=(*found.warnings, *chosen.warnings),
+        )
+    )
 
 
 async def _read_and_keep(claim: Claim, parts: Parts) -> None:
     with _opened(await parts.blobs.open_file(claim.job.upload_key)) as descriptor:
-        source = _source(claim, descriptor)
+        source = await _source(claim, descriptor, parts)
         routed = await parts.reader.prepare(source, claim.model)
         with routed.page.files:
             if not await _take_route(claim, routed, parts):
@@ -76,13 +109,10 @@ async def _read_and_keep(claim: Claim, parts: Parts) -> None:
 async def _take_route(claim: Claim, routed: RoutedPage, parts: Parts) -> bool:
     """Records the page's model; False = another worker reads it, or the claim was lost."""
     is_served = routed.choice.model in parts.served
+    if is_served and routed.choice.model == claim.model:
+        return True
     is_ours = await _patiently(
-        lambda: parts.store.route(
-            claim,
-            model=routed.choice.model,
-            pages_total=routed.page.pages_total,
-            keep=is_served,
-        )
+        lambda: parts.store.route(claim, model=routed.choice.model, keep=is_served)
     )
     return is_ours and is_served
 
@@ -90,15 +120,23 @@ async def _take_route(claim: Claim, routed: RoutedPage, parts: Parts) -> bool:
 async def _keep(claim: Claim, result: PageResult, parts: Parts) -> None:
     key = result_key(claim.job.id, claim.page_number, claim.attempt)
     await parts.blobs.put(key, encode_result(result))
-    if await _patiently(lambda: parts.store.finish(claim, key, result.warnings)):
+    warnings = _told_of_page(claim, result.warnings)
+    if await _patiently(lambda: parts.store.finish(claim, key, warnings)):
         _log.info("page_read", claim=claim.name, model=result.model, took_s=result.duration_s)
     else:
         await parts.blobs.delete(key)
 
 
+def _told_of_page(claim: Claim, warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """Gives a page's warnings as warnings of its job, where other pages may have the same."""
+    if claim.job.pages_total == 1:
+        return warnings
+    return tuple(f"Page {claim.page_number}: {warning}" for warning in warnings)
+
+
 async def _record_failure(claim: Claim, error: OcrApiError, parts: Parts) -> None:
     _log.warning("page_failed", claim=claim.name, code=error.code, detail=error.detail)
-    problem = Problem.of(error, page=claim.page_number)
+    problem = Problem.of(error, page=None if claim.is_opening else claim.page_number)
     await _patiently(lambda: parts.store.fail(claim, problem, final=not error.retryable))
 
 
@@ -124,9 +162,17 @@ async def _patiently(call: Callable[[], Awaitable[Value]]) -> Value:
             await anyio.sleep(_STORE_PATIENCE_S)
 
 
-def _source(claim: Claim, descriptor: int) -> PageSource:
+async def _source(claim: Claim, descriptor: int, parts: Parts) -> PageSource:
     job = claim.job
-    return PageSource(descriptor, job.media_type, claim.page_number, job.options, claim.charged)
+    return PageSource(
+        descriptor,
+        job.media_type,
+        claim.page_number,
+        job.options,
+        claim.charged,
+        document=job.id,
+        password=await parts.store.password(job),
+    )
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ async def submit(request: Request, services: FromApp) -> Response:
             choices = check_options(services, (*query, *body.options))
             resolution = await choose_model(services, choices.model)
             job = new_job(job_id, upload, choices, resolution, body.filename)
-            job = await services.store.create(job)
+            job = await services.store.create(job, choices.password)
     answer = json_response(accepted_view(job), status=202)
     answer.headers["Location"] = f"/ocr/{job.id}"
     answer.headers["Retry-After"] = "1"

@@ -14,19 +14,6 @@ local function first_ready()
   return lane, task
 end
 
-local function take(id, number, time)
-  move_page(id, number, 'claimed')
-  move_job(id, 'page_started', time)
-  local attempt = redis.call('HINCRBY', page_key(id, number), 'attempt', 1)
-  local charged = redis.call('HINCRBY', page_key(id, number), 'charged', 1)
-  redis.call('HSET', page_key(id, number), 'worker', worker)
-  redis.call('HINCRBY', job_key(id), 'attempts', 1)
-  redis.call('HSETNX', job_key(id), 'started_at', stamp(time))
-  redis.call('ZADD', KEY.leases, stamp(time + LIMIT.lease_s), task_name(id, number))
-  local model = redis.call('HGET', page_key(id, number), 'model')
-  return { redis.call('HGETALL', job_key(id)), tonumber(number), attempt, charged, model }
-end
-
 for _ = 1, STALE_ENTRIES_AT_ONCE do
   local lane, task = first_ready()
   if not task then
@@ -36,7 +23,7 @@ for _ = 1, STALE_ENTRIES_AT_ONCE do
   local id, number = parse_task(task)
   if job_is_live(id) and redis.call('HGET', page_key(id, number), 'status') == 'ready' then
     if not is_exhausted(id, number) then
-      return take(id, number, server_time())
+      return take_page(id, number, worker, server_time())
     end
     exhaust_page(id, number, server_time())
   end

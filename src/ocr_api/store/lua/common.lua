@@ -17,12 +17,14 @@ local function page_key(id, number)
   return KEY.page .. id .. ':' .. number
 end
 
+-- Tasks of the same rank are taken in the order of their names, so page 10 must not precede page 2.
 local function task_name(id, number)
-  return id .. ':' .. number
+  return string.format('%s:%05d', id, number)
 end
 
 local function parse_task(task)
-  return string.match(task, '^(.*):(%d+)$')
+  local id, number = string.match(task, '^(.*):(%d+)$')
+  return id, tonumber(number)
 end
 
 local function announce_job(id)
@@ -71,13 +73,38 @@ local function owns(id, number, attempt)
   return page[1] == 'claimed' and page[2] == attempt and job_is_live(id)
 end
 
+-- Gives up to `most` of the page numbers in a list such as 1-3,7, after skipping some.
+local function listed_pages(ranges, skipped, most)
+  local numbers = {}
+  for first, last in string.gmatch(ranges, '(%d+)%-?(%d*)') do
+    first, last = tonumber(first), tonumber(last) or tonumber(first)
+    local passed = math.min(skipped, last - first + 1)
+    skipped = skipped - passed
+    for number = first + passed, last do
+      if #numbers == most then
+        return numbers
+      end
+      numbers[#numbers + 1] = number
+    end
+  end
+  return numbers
+end
+
+local function make_page(id, number, status, lane, rank)
+  redis.call('HSET', page_key(id, number), 'status', status, 'model', lane, 'attempt', 0, 'charged', 0, 'rank', rank)
+end
+
 -- The rank decides who is next. A page keeps its rank when it comes back, so it does not queue
 -- again; priorities and shares between jobs would change the rank here.
-local function queue_page(id, number)
+local function place_page(id, number)
   local page = redis.call('HMGET', page_key(id, number), 'model', 'rank')
   redis.call('ZADD', KEY.ready .. page[1], page[2], task_name(id, number))
   redis.call('SADD', KEY.lanes, page[1])
-  redis.call('PUBLISH', KEY.page_news, page[1])
+  return page[1]
+end
+
+local function queue_page(id, number)
+  redis.call('PUBLISH', KEY.page_news, place_page(id, number))
 end
 
 -- Takes a claim back; the attempt number, which is the fence, never shrinks.
@@ -99,6 +126,7 @@ local function end_job(id, event, time)
   redis.call('HSET', job_key(id), 'finished_at', stamp(time), 'expires_at', expires)
   redis.call('ZADD', KEY.ended, expires, id)
   redis.call('ZADD', KEY.untidied, stamp(time), id)
+  redis.call('DEL', KEY.secret .. id)
 end
 
 local function count_ended_page(id, counter, time)
@@ -118,7 +146,11 @@ local function fail_page(id, number, problem, time)
   end_claim(id, number, 'failed_for_good', time)
   redis.call('HSET', page_key(id, number), 'problem', problem)
   redis.call('HSET', job_key(id), 'problem', problem)
-  count_ended_page(id, 'pages_failed', time)
+  if tonumber(number) == 0 then
+    end_job(id, 'no_page_read', time)
+  else
+    count_ended_page(id, 'pages_failed', time)
+  end
 end
 
 local function is_exhausted(id, number)
@@ -127,9 +159,23 @@ end
 
 local function exhaust_page(id, number, time)
   local problem = cjson.decode(LIMIT.exhausted_problem)
-  problem.page = tonumber(number)
+  problem.page = tonumber(number) > 0 and tonumber(number) or cjson.null
   problem.facts = { attempts = tonumber(redis.call('HGET', page_key(id, number), 'charged')) }
   fail_page(id, number, cjson.encode(problem), time)
+end
+
+-- Counts as an attempt at once, so that crashes count too. Gives what a claim is made of.
+local function take_page(id, number, worker, time)
+  move_page(id, number, 'claimed')
+  move_job(id, 'page_started', time)
+  local attempt = redis.call('HINCRBY', page_key(id, number), 'attempt', 1)
+  local charged = redis.call('HINCRBY', page_key(id, number), 'charged', 1)
+  redis.call('HSET', page_key(id, number), 'worker', worker)
+  redis.call('HINCRBY', job_key(id), 'attempts', 1)
+  redis.call('HSETNX', job_key(id), 'started_at', stamp(time))
+  redis.call('ZADD', KEY.leases, stamp(time + LIMIT.lease_s), task_name(id, number))
+  local model = redis.call('HGET', page_key(id, number), 'model')
+  return { redis.call('HGETALL', job_key(id)), tonumber(number), attempt, charged, model }
 end
 
 -- Joins two JSON arrays as text, so that empty ones stay arrays; bounded, for jobs of many pages.

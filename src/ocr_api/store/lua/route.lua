@@ -1,12 +1,12 @@
--- Writes what opening and inspecting a page showed. ARGV: id, number, attempt, model, pages, keep.
+-- Writes which model reads a page. ARGV: id, number, attempt, model, keep.
 -- Gives 1, or 0 for a stale claim. Without keep the page waits in its model's lane, uncharged.
-local id, number, attempt, model, pages, keep = unpack(ARGV)
+local id, number, attempt, model, keep = unpack(ARGV)
 if not owns(id, number, attempt) then
   return 0
 end
 local time = server_time()
 redis.call('HSET', page_key(id, number), 'model', model)
-redis.call('HSET', job_key(id), 'pages_total', pages, 'updated_at', stamp(time))
+redis.call('HSET', job_key(id), 'updated_at', stamp(time))
 move_page(id, number, 'routed')
 if keep == '0' then
   end_claim(id, number, 'released', time)
