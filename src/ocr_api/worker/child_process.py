@@ -85,7 +85,7 @@ class ChildProcess:
         self._stream = stream
         self.name = name
         self.requests_done = 0
-        self.subject = ""
+        self.subject = ""  # what it worked on last; the pool lends by it
 
     @classmethod
     async def start(cls, command: ChildCommand) -> ChildProcess:
