@@ -1,6 +1,7 @@
 """What a job is: its states, its pages, its options. Pure."""
 
 from ocr_api.jobs.claim import Claim
+from ocr_api.jobs.delivery import Delivery, DeliveryState, DeliveryTry
 from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem
 from ocr_api.jobs.media_type import MEDIA_TYPES, SNIFF_BYTES, MediaType, sniff_media_type
 from ocr_api.jobs.result import PageResult
@@ -23,6 +24,9 @@ __all__ = [
     "PAGE_TRANSITIONS",
     "SNIFF_BYTES",
     "Claim",
+    "Delivery",
+    "DeliveryState",
+    "DeliveryTry",
     "Job",
     "JobEvent",
     "JobOptions",

@@ -46,11 +46,13 @@ class JobOptions:
         languages: ISO 639 codes, most important first; empty = found on the page.
         dpi: Resolution at which a PDF page is rendered (72..600); None = chosen by the service.
         metadata: Echoed in the job.
+        webhook_url: Where the end of the job is told; None = nowhere.
     """
 
     languages: tuple[str, ...] = ()
     dpi: int | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
