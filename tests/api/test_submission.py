@@ -303,7 +303,6 @@ async def test_several_files_are_refused(client: httpx.AsyncClient, stored_files
 @pytest.mark.parametrize(
     ("query", "option"),
     [
-        ("webhook_url=http://x", "webhook_url"),
         ("pages=1-3", "pages"),
         ("formats=hocr", "formats"),
         ("prompt_mode=markdown", "prompt_mode"),

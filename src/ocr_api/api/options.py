@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
 from ocr_api.api.filenames import clean_filename
 from ocr_api.catalog import AUTO, Catalog
-from ocr_api.errors import InvalidOptionError, UnknownModelError
+from ocr_api.errors import InvalidOptionError, TargetRefusedError, UnknownModelError
 from ocr_api.jobs import JobOptions
+from ocr_api.outbound import Network, check_target
 
-KNOWN = ("model", "engine", "language", "dpi", "metadata", "priority", "filename")
+KNOWN = (
+    *("model", "engine", "language", "dpi", "metadata", "priority", "filename"),
+    "webhook_url",
+)
 """Options that callers may send; `engine` is another name of `model`."""
 
 NOT_YET: Mapping[str, str] = {
     "url": "does not fetch files; send the file itself",
-    "webhook_url": "sends no webhooks; ask for the job with ?wait=",
     "pages": "does not select pages",
     "formats": "offers text with positions only",
     "prompt_mode": "has no model that takes one",
@@ -48,7 +51,10 @@ class Choices:
 
 
 def read_options(
-    given: Iterable[tuple[str, object]], catalog: Catalog, max_metadata_bytes: int
+    given: Iterable[tuple[str, object]],
+    catalog: Catalog,
+    max_metadata_bytes: int,
+    webhook_networks: Sequence[Network] = (),
 ) -> Choices:
     """Checks the options of a submission; an empty string counts as not given.
 
@@ -56,6 +62,7 @@ def read_options(
         given: Names and values from query, form (strings) or JSON (any JSON value).
         catalog: Tells which models there are.
         max_metadata_bytes: Largest `metadata`, as JSON.
+        webhook_networks: That webhooks may reach although they are not public.
 
     Raises:
         InvalidOptionError: One is unknown, given twice, out of range or not offered.
@@ -69,6 +76,7 @@ def read_options(
             languages=_languages(options.get("language")),
             dpi=_dpi(options.get("dpi")),
             metadata=_metadata(options.get("metadata"), max_metadata_bytes),
+            webhook_url=_webhook_url(_text(options, "webhook_url"), webhook_networks),
         ),
     )
 
@@ -133,6 +141,16 @@ def _dpi(value: object) -> int | None:
         msg = f"`dpi` must be a whole number from {low} to {high}."
         raise InvalidOptionError(msg, option="dpi", limit=[low, high])
     return int(text)
+
+
+def _webhook_url(url: str | None, networks: Sequence[Network]) -> str | None:
+    if url is None:
+        return None
+    try:
+        return str(check_target(url, networks))
+    except TargetRefusedError as exc:
+        msg = f"`webhook_url`: {exc.detail}"
+        raise InvalidOptionError(msg, option="webhook_url") from exc
 
 
 def _metadata(value: object, max_bytes: int) -> Mapping[str, object]:
