@@ -211,3 +211,22 @@ async def test_delivery_that_outlived_its_job_is_remembered_for_a_while(
     assert delivery.state is DeliveryState.DELIVERED
     for key in (keys.DELIVERY + delivery.id, keys.DELIVERY_LOG + delivery.id):
         assert 0 < await redis.ttl(key) <= StoreLimits().result_ttl_s
+
+
+async def test_job_that_is_started_again_is_told_again_under_another_id(
+    store: JobStore, redis: Redis
+) -> None:
+    await end_job(store)
+    first = await must_take(store)
+    await store.settle(first, DeliveryState.DELIVERED, MADE)
+    await redis.hset(keys.job_key("job-1"), mapping={"status": "pending", "pages_done": 0})
+    await redis.hset(keys.page_key("job-1", 1), "status", "ready")
+    await redis.zadd(keys.READY + "auto", {"job-1:1": 1})
+    assert await store.finish(await must_claim(store), "results/job-1.1.2.json")
+    second = await must_take(store)
+    assert (first.id, second.id) == ("msg_job-1", "msg_job-1-2")
+    assert [one.id for one in await store.deliveries_of("job-1")] == [first.id, second.id]
+    await store.settle(second, DeliveryState.DELIVERED, MADE)
+    assert (await store.redeliver("job-1", second.id)).state is DeliveryState.PENDING
+    await store.remove("job-1")
+    assert [one.id for one in await store.deliveries_of("job-1")] == [second.id]

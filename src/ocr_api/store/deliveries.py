@@ -79,7 +79,7 @@ class Deliveries:
 
     async def deliveries_of(self, job_id: str) -> list[Delivery]:
         """Gives the deliveries of a job, with their tries; they may outlive it."""
-        return await self.deliveries([keys.DELIVERY_ID + job_id])
+        return await self.deliveries(keys.delivery_ids(job_id))
 
     async def redeliver(self, job_id: str, delivery_id: str) -> Delivery:
         """Has a delivery of a job sent again, at once, with its full number of tries.
@@ -89,7 +89,7 @@ class Deliveries:
         Raises:
             UnknownDeliveryError: The job has no such delivery, or both are removed.
         """
-        is_known = delivery_id == keys.DELIVERY_ID + job_id
+        is_known = delivery_id in keys.delivery_ids(job_id)
         if not is_known or await self._scripts.call(Script.DELIVERY_AGAIN, delivery_id) != 1:
             raise UnknownDeliveryError("The job has no such delivery (any more).")
         (delivery,) = await self.deliveries([delivery_id])

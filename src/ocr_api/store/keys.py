@@ -67,7 +67,11 @@ DELIVERY_LEASES = "{ocr}:delivery-leases"
 """Sorted set of claimed deliveries by the time their lease expires."""
 
 DELIVERY_ID = "msg_"
-"""Prefix + job id: the id of the delivery of a job's end, and its `webhook-id`."""
+"""Prefix + job id: the id of the delivery of a job's end, and its `webhook-id`. Where a job ends
+again, because it was started again, `-2`, `-3`, ... follows."""
+
+ENDS_TOLD = 10
+"""Ends of one job that are told at most."""
 
 WORKER_REPORTS = "{ocr}:workers"
 """Hash: worker id to its last report (JSON)."""
@@ -104,6 +108,12 @@ def page_key(job_id: str, number: int) -> str:
 def intent_key(job_id: str) -> str:
     """Gives the key that announces an upload in progress."""
     return INTENT + job_id
+
+
+def delivery_ids(job_id: str) -> list[str]:
+    """Gives every id that a delivery of a job may have, in order."""
+    further = [f"{DELIVERY_ID}{job_id}-{number}" for number in range(2, ENDS_TOLD + 1)]
+    return [DELIVERY_ID + job_id, *further]
 
 
 def lua_names() -> dict[str, str]:

@@ -116,6 +116,7 @@ def _preamble(limits: StoreLimits) -> str:
         "warnings_bytes": _WARNINGS_BYTES,
         "deliveries_per_receiver": _DELIVERIES_PER_RECEIVER,
         "tries_kept": _TRIES_KEPT,
+        "ends_told": keys.ENDS_TOLD,
     }
     backoff = ", ".join(str(float(wait)) for wait in limits.retry_backoff_s)
     problem = _quote(json.dumps(_exhausted_problem()))

@@ -53,7 +53,9 @@ class Bodies:
         try:
             job = await self._store.get(delivery.job_id)
         except UnknownJobError:
-            return removed_job_event(delivery).model_dump_json().encode()
+            return removed_job_event(delivery, removed=True).model_dump_json().encode()
+        if not job.has_ended:
+            return removed_job_event(delivery, removed=False).model_dump_json().encode()
         records = await self._store.pages(job.id)
         results = await self._results(job, records)
         return await anyio.to_thread.run_sync(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal
 
 from pydantic import Field
 
@@ -32,7 +31,7 @@ class JobEvent(JobView):
 
 
 class RemovedJobEvent(WireModel):
-    """The end of a job that was removed before it could be told: what is still known."""
+    """The end of a job that was removed, or started again, before it could be told."""
 
     type: str
     timestamp: datetime
@@ -42,7 +41,7 @@ class RemovedJobEvent(WireModel):
     result: None = None
     error: None = None
     error_detail: None = None
-    removed: Literal[True] = True
+    removed: bool = Field(description="false = it was started again, and will end again.")
 
 
 class TryView(WireModel):
@@ -98,14 +97,15 @@ def job_event(
     )
 
 
-def removed_job_event(delivery: Delivery) -> RemovedJobEvent:
-    """Gives what is told of a job that is no more."""
+def removed_job_event(delivery: Delivery, *, removed: bool) -> RemovedJobEvent:
+    """Gives what is told of an end whose job is no more, or has been started again."""
     return RemovedJobEvent(
         type=f"job.{delivery.job_status.value}",
         timestamp=instant(delivery.created_at),
         job_id=delivery.job_id,
         status=delivery.job_status,
         filename=delivery.filename,
+        removed=removed,
     )
 
 

@@ -163,21 +163,32 @@ local function end_delivery(id, state, time)
   end
 end
 
+-- A job that is started again ends again: each end is an event of its own.
+local function delivery_id(job_id, number)
+  return LIMIT.delivery_id .. job_id .. (number > 1 and '-' .. number or '')
+end
+
 -- A pending delivery outlives its job.
-local function forget_delivery(id)
-  local state = redis.call('HGET', delivery_key(id), 'state')
-  if state and state ~= 'pending' then
-    redis.call('DEL', delivery_key(id), KEY.delivery_log .. id)
+local function forget_deliveries(job_id)
+  for number = 1, LIMIT.ends_told do
+    local id = delivery_id(job_id, number)
+    if redis.call('HGET', delivery_key(id), 'state') ~= 'pending' then
+      redis.call('DEL', delivery_key(id), KEY.delivery_log .. id)
+    end
   end
 end
 
 -- Writes the event of a job's end, for its webhook if it has one.
 local function tell_end(job_id, time)
   local job = redis.call('HMGET', job_key(job_id), 'webhook_url', 'status', 'filename', 'owner')
-  local id = LIMIT.delivery_id .. job_id
-  if not job[1] or redis.call('EXISTS', delivery_key(id)) == 1 then
+  local number = 1
+  while job[1] and redis.call('EXISTS', delivery_key(delivery_id(job_id, number))) == 1 do
+    number = number + 1
+  end
+  if not job[1] or number > LIMIT.ends_told then
     return
   end
+  local id = delivery_id(job_id, number)
   local receiver = string.lower(string.match(job[1], '^%a+://[^/?#]+') or job[1])
   redis.call('HSET', delivery_key(id), 'id', id, 'job_id', job_id, 'url', job[1], 'receiver', receiver,
     'state', 'pending', 'job_status', job[2], 'owner', job[4] or '', 'created_at', stamp(time),

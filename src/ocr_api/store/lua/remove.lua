@@ -17,6 +17,6 @@ redis.call('ZREM', KEY.jobs, id)
 redis.call('ZREM', KEY.ended, id)
 redis.call('ZREM', KEY.untidied, id)
 redis.call('DEL', job_key(id))
-forget_delivery(LIMIT.delivery_id .. id)
+forget_deliveries(id)
 announce_job(id)
 return 1
