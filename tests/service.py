@@ -22,6 +22,7 @@ ROLES = {
     "document child": "ocr_api.child.document_process",
     "inspecting child": "ocr_api.child.inspect_process",
     "worker": " worker",
+    "notifier": " notify",
     "api": " api --listen-fd",
     "valkey": "valkey-server",
 }
@@ -126,11 +127,11 @@ class Service:
 
     def pids(self, role: str) -> list[int]:
         """Process ids of one role, descendants of `serve` only."""
-        return [pid for pid, line in _descendants(self.pid) if ROLES[role] in line]
+        return [pid for pid, line in descendants(self.pid) if ROLES[role] in line]
 
     def tree(self) -> list[int]:
         """Process ids of `serve` and all its descendants."""
-        return [self.pid, *(pid for pid, _ in _descendants(self.pid))]
+        return [self.pid, *(pid for pid, _ in descendants(self.pid))]
 
     def kill(self, role: str) -> int:
         """Kills (-9) one process of a role; gives how many it hit (0 or 1)."""
@@ -219,7 +220,8 @@ def _clean_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 
 
-def _descendants(root: int) -> list[tuple[int, str]]:
+def descendants(root: int) -> list[tuple[int, str]]:
+    """Process ids and command lines of all processes below one."""
     parents: dict[int, int] = {}
     lines: dict[int, str] = {}
     for folder in Path("/proc").iterdir():

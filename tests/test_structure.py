@@ -39,7 +39,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("role", ["api", "worker"])
+@pytest.mark.parametrize("role", ["api", "worker", "notifier"])
 def test_light_process_has_loaded_no_heavy_library(service: Service, role: str) -> None:
     (pid,) = service.pids(role)
     maps = Path(f"/proc/{pid}/maps").read_text()

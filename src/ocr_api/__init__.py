@@ -2,12 +2,14 @@
 
 The map; each part imports only parts below it.
 
-    cli            the command `ocr-api`: serve, api, worker, read, doctor, models
+    cli            the command `ocr-api`: serve, api, worker, notify, read, doctor, models
     api            HTTP: check → keep the upload → create the job → 202
     worker         open a document; claim a page → render → route → read → keep → finish
+    webhooks       take an event → sign → POST → acknowledge or back off
     child          what runs inside children: decoding, inspecting, reading
     renderers      page text → text, Markdown, JSON, hOCR, ALTO: pure strings, one file a format
     store          jobs and queue in Valkey or Redis, uploads and results in an object store
+    outbound       HTTP to the outside, guarded: public addresses only
     web            the page at /: static files that speak the public API only
     engines        page images → page text, one file an engine
     documents      upload → page images: the only code that decodes untrusted files

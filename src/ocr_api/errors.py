@@ -11,6 +11,7 @@
     │   ├── ForeignHostError           Host or Origin header names a foreign site
     │   ├── UnknownJobError            no job with that id
     │   ├── UnknownPageError           no page with that number
+    │   ├── UnknownDeliveryError       no webhook delivery with that id
     │   ├── UnknownModelError          no model with that id
     │   ├── ModelUnavailableError      the model exists but cannot run here
     │   ├── JobNotFinishedError        the answer asked for does not exist yet
@@ -32,6 +33,10 @@
     │   ├── PageTimeoutError           reading took longer than JOB_TIMEOUT
     │   ├── ChildDiedError             the child process ended in the middle of a page
     │   └── AttemptsExhaustedError     a page was claimed too often without an end
+    ├── OutboundError                  a request to the outside
+    │   ├── TargetRefusedError         the place is not reached: not public, or no http(s)
+    │   ├── TargetTimeoutError         no answer in time
+    │   └── TargetUnreachableError     no connection, or it broke
     └── StoreError                     queue or object store
         ├── StoreUnavailableError      cannot be reached, or refuses writes
         ├── StoreSchemaError           data written by a newer version
@@ -126,6 +131,12 @@ class UnknownPageError(RequestError):
     """The document has no page with that number."""
 
     code = "unknown_page"
+
+
+class UnknownDeliveryError(RequestError):
+    """The job has no webhook delivery with that id."""
+
+    code = "unknown_delivery"
 
 
 class UnknownModelError(RequestError):
@@ -256,6 +267,32 @@ class AttemptsExhaustedError(ReadError):
     """A page was claimed too often without coming to an end."""
 
     code = "attempts_exhausted"
+
+
+class OutboundError(OcrApiError):
+    """A request to the outside went wrong."""
+
+    code = "outbound_error"
+    retryable = True
+
+
+class TargetRefusedError(OutboundError):
+    """The place is not reached: it is not public, or speaks no HTTP."""
+
+    code = "target_refused"
+    retryable = False
+
+
+class TargetTimeoutError(OutboundError):
+    """The place did not answer in time."""
+
+    code = "target_timeout"
+
+
+class TargetUnreachableError(OutboundError):
+    """No connection to the place could be opened, or it broke."""
+
+    code = "target_unreachable"
 
 
 class StoreError(OcrApiError):

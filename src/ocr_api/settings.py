@@ -1,7 +1,7 @@
 """Every environment variable of the service, in one place.
 
-Only composition roots (cli, api/app, worker/main) read settings; everything else takes plain
-values. `docs/configuration.md` is held against this model by a test.
+Only composition roots (cli, api/app, worker/main, webhooks/main) read settings; everything else
+takes plain values. `docs/configuration.md` is held against this model by a test.
 """
 
 from __future__ import annotations
@@ -131,6 +131,34 @@ class Settings(BaseSettings):
         60.0, ge=0, le=3600, description="Longest `?wait=` of a request, in seconds."
     )
 
+    # Webhooks
+    webhook_secret: str | None = Field(
+        None,
+        description="Signs webhooks: `whsec_…`; several, separated by spaces, while rotating.",
+    )
+    webhook_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Networks (CIDR, comma-separated) that webhooks may reach although they are "
+        "not public.",
+    )
+    webhook_timeout: float = Field(
+        15.0, gt=0, le=300, description="Seconds in which a webhook's receiver must answer."
+    )
+    webhook_max_retries: int = Field(
+        9, ge=0, le=100, description="Tries at a webhook after the first one."
+    )
+    webhook_retry_waits: str = Field(
+        "5,300,1800,7200,18000,36000,50400,72000,86400",
+        pattern=r"^\d{1,6}(\.\d{1,3})?(,\d{1,6}(\.\d{1,3})?){0,99}$",
+        description="Seconds before the first, second, … retry; the last one repeats.",
+    )
+    webhook_concurrency: int = Field(
+        32, ge=1, le=1000, description="Webhooks on their way at the same time."
+    )
+    webhook_max_body_bytes: int = Field(
+        1_000_000, ge=1024, description="A webhook larger than this goes without the result."
+    )
+
     # Telling
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines that are written."
@@ -139,9 +167,9 @@ class Settings(BaseSettings):
         "auto", description="`console` for people, `json` for machines; `auto` asks the terminal."
     )
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "webhook_allowed_networks", mode="before")
     @classmethod
-    def _split_hosts(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
@@ -174,6 +202,11 @@ class Settings(BaseSettings):
             msg = "Set REDIS_HOST or REDIS_URL, or use `ocr-api serve`, which brings its own."
             raise SettingsError(msg)
         return f"redis://{self.redis_host}:{self.redis_port}/0"
+
+    @property
+    def webhook_waits_s(self) -> tuple[float, ...]:
+        """Seconds before the first, second, ... retry of a webhook."""
+        return tuple(float(wait) for wait in self.webhook_retry_waits.split(","))
 
     @property
     def reader_count(self) -> int:

@@ -241,6 +241,8 @@ async def test_openapi_document_names_every_route_and_problem(client: httpx.Asyn
         "/health",
         "/livez",
         "/readyz",
+        "/ocr/{job_id}/webhooks",
+        "/ocr/{job_id}/webhooks/{delivery_id}/redeliver",
         "/",
     } == set(document["paths"])
     submit = document["paths"]["/ocr"]["post"]

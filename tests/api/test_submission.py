@@ -315,7 +315,6 @@ async def test_several_files_are_refused(client: httpx.AsyncClient, stored_files
 @pytest.mark.parametrize(
     ("query", "option"),
     [
-        ("webhook_url=http://x", "webhook_url"),
         ("pages=3-1", "pages"),
         ("pages=0", "pages"),
         ("pages=1;2", "pages"),

@@ -57,6 +57,29 @@ def test_wrong_setting_stops_the_start_with_exit_code_2() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("WEBHOOK_SECRET", "whsec_hunter2hunter2"), ("WEBHOOK_ALLOWED_NETWORKS", "inside")],
+)
+def test_wrong_webhook_setting_stops_the_start_and_shows_no_secret(
+    variable: str, value: str
+) -> None:
+    done = run("serve", **{variable: value})
+    assert done.returncode == 2
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_unsigned_webhooks_are_a_warning() -> None:
+    secret = "whsec_" + "A" * 43 + "="
+    for given, grade in (("", "warning"), (secret, "ok")):
+        done = run("doctor", "--json", WEBHOOK_SECRET=given)
+        told = {found["topic"]: found for found in json.loads(done.stdout)}
+        assert told["webhooks"]["grade"] == grade
+        assert ("unsigned" in told["webhooks"]["detail"]) == (grade == "warning")
+        assert secret not in done.stdout
+
+
 def test_address_beyond_loopback_needs_consent(tmp_path: Path) -> None:
     done = run("serve", "--host", "0.0.0.0", "--data-dir", str(tmp_path))  # noqa: S104 - refused
     assert done.returncode == 2

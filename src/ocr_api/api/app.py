@@ -15,11 +15,12 @@ from ocr_api.api.host_check import HostCheck
 from ocr_api.api.listening import OnReady, listening_socket, serve
 from ocr_api.api.openapi import install_openapi
 from ocr_api.api.problems import install_problem_handlers
-from ocr_api.api.routes import jobs, models, service
+from ocr_api.api.routes import jobs, models, service, webhooks
 from ocr_api.api.services import Limits, Services
 from ocr_api.catalog import AUTO, Availability, Catalog, load_catalog, this_host
 from ocr_api.errors import SettingsError, StoreError, StoreSchemaError
 from ocr_api.observability import get_logger
+from ocr_api.outbound import parse_networks
 from ocr_api.settings import Settings
 from ocr_api.store import (
     Announcements,
@@ -74,7 +75,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.static_files = load_static_files()
-    for router in (jobs.router, models.router, service.router, service.pages):
+    for router in (jobs.router, webhooks.router, models.router, service.router, service.pages):
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
@@ -106,6 +107,7 @@ async def opened_services(settings: Settings) -> AsyncGenerator[Services]:
             fallback_model=settings.fallback_model,
             host_check=answers.__getitem__,
             allowed_hosts=settings.allowed_hosts,
+            webhook_networks=parse_networks(settings.webhook_allowed_networks),
             version=__version__,
         )
 

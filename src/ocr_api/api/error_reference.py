@@ -27,6 +27,12 @@ ADVICE: Mapping[str, str] = {
     "`ALLOWED_HOSTS`. This keeps web pages of others from using your service.",
     "unknown_job": "Check the id. Jobs are removed `JOB_RESULT_TTL` seconds after they ended.",
     "unknown_page": "Pages count from 1; `pages_total` says how many there are.",
+    "unknown_delivery": "See `GET /ocr/{id}/webhooks`. Deliveries are removed with their job.",
+    "outbound_error": "`GET /ocr/{id}/webhooks` says what went wrong at each try.",
+    "target_refused": "Give an address on the public internet, or have the operator add its "
+    "network to `WEBHOOK_ALLOWED_NETWORKS`.",
+    "target_timeout": "Answer first and work afterwards; the limit is `WEBHOOK_TIMEOUT`.",
+    "target_unreachable": "Check that the receiver runs, and its name, port and certificate.",
     "unknown_model": "Take an id out of `allowed`, or see `GET /models`.",
     "model_unavailable": "`detail` says what is missing. Take another model, or leave `model` out.",
     "job_not_finished": "Ask again after `Retry-After` seconds, or use `?wait=30` on the job.",
@@ -69,6 +75,7 @@ ADVICE: Mapping[str, str] = {
 
 _NO_REQUEST = (errors.SettingsError, errors.StoreInUseError)
 _IN_JOB = (errors.DocumentError, errors.ReadError)
+_IN_DELIVERY = (errors.OutboundError,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,8 @@ def _where(found: type[OcrApiError]) -> str:
         return "at the start"
     if issubclass(found, _IN_JOB):
         return "in the job"
+    if issubclass(found, _IN_DELIVERY):
+        return "in the delivery"
     return str(status_of(found))
 
 

@@ -13,8 +13,11 @@ from ocr_api.api.problems import PROBLEM_TYPE
 from ocr_api.renderers import FORMATS
 from ocr_api.wire import (
     CurrentModelView,
+    DeliveryList,
+    DeliveryView,
     HealthView,
     JobAccepted,
+    JobEvent,
     JobList,
     JobView,
     ModelList,
@@ -93,6 +96,13 @@ _OPTIONS: dict[str, Operation] = {
     },
     "priority": {"type": "string", "enum": ["normal"]},
     "filename": {"type": "string", "description": "For display only."},
+    "webhook_url": {
+        "type": "string",
+        "format": "uri",
+        "maxLength": 2048,
+        "description": "Where the end of the job is told, by a signed POST.",
+        "example": "https://example.com/ocr-done",
+    },
 }
 
 _PROBLEM_EXAMPLES: Mapping[int, tuple[str, Operation]] = {
@@ -285,6 +295,36 @@ RESULT: Operation = {
     },
     "openapi_extra": {"parameters": [_WAIT, _PREFER, _IF_NONE_MATCH]},
 }
+DELIVERIES: Operation = {
+    "summary": "Ask how the webhook of a job was delivered",
+    "response_model": DeliveryList,
+    "responses": {
+        **_ok(DeliveryList, "Its deliveries, with their latest tries; none before it has ended."),
+        **_problems(404),
+    },
+}
+REDELIVERY: Operation = {
+    "summary": "Deliver a webhook again",
+    "response_model": DeliveryView,
+    "responses": {
+        **_ok(DeliveryView, "It is queued, with the same `webhook-id`.", 202),
+        **_problems(404),
+    },
+}
+WEBHOOK: Operation = {
+    "post": {
+        "summary": "A job has ended",
+        "description": (
+            "Sent to `webhook_url`. The headers `webhook-id`, `webhook-timestamp` and "
+            "`webhook-signature` follow Standard Webhooks 1.0.0. Any 2xx answer counts as "
+            "received, 410 ends the delivery, everything else is tried again."
+        ),
+        "requestBody": {
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobEvent"}}}
+        },
+        "responses": {"2XX": {"description": "Received."}},
+    }
+}
 MODEL_LIST: Operation = {
     "summary": "List models",
     "response_model": ModelList,
@@ -358,12 +398,15 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
             "refused with 422."
         ),
         routes=app.routes,
-        tags=_tags(("jobs", "models", "service")),
+        tags=_tags(("jobs", "webhooks", "models", "service")),
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for model in (ProblemView, SwitchRequest):
         schemas[model.__name__] = model.model_json_schema()
     schemas |= _result_schemas()
+    event = JobEvent.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= event.pop("$defs") | schemas | {"JobEvent": event}
+    document["webhooks"] = {"job_ended": WEBHOOK}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     _drop_validation_answers(document)

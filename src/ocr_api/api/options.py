@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
 from ocr_api.api.filenames import clean_filename
 from ocr_api.catalog import AUTO, Catalog
-from ocr_api.errors import InvalidOptionError, UnknownModelError
+from ocr_api.errors import InvalidOptionError, TargetRefusedError, UnknownModelError
 from ocr_api.jobs import JobOptions, PageRanges
+from ocr_api.outbound import Network, check_target
 
 KNOWN = (
     *("model", "engine", "language", "dpi", "pages", "password", "metadata", "priority"),
-    "filename",
+    *("filename", "webhook_url"),
 )
 """Options that callers may send; `engine` is another name of `model`."""
 
 NOT_YET: Mapping[str, str] = {
     "url": "does not fetch files; send the file itself",
-    "webhook_url": "sends no webhooks; ask for the job with ?wait=",
     "formats": "renders a result when it is asked for; see /ocr/{id}/result?format=",
     "prompt_mode": "has no model that takes one",
 }
@@ -52,7 +52,10 @@ class Choices:
 
 
 def read_options(
-    given: Iterable[tuple[str, object]], catalog: Catalog, max_metadata_bytes: int
+    given: Iterable[tuple[str, object]],
+    catalog: Catalog,
+    max_metadata_bytes: int,
+    webhook_networks: Sequence[Network] = (),
 ) -> Choices:
     """Checks the options of a submission; an empty string counts as not given.
 
@@ -60,6 +63,7 @@ def read_options(
         given: Names and values from query, form (strings) or JSON (any JSON value).
         catalog: Tells which models there are.
         max_metadata_bytes: Largest `metadata`, as JSON.
+        webhook_networks: That webhooks may reach although they are not public.
 
     Raises:
         InvalidOptionError: One is unknown, given twice, out of range or not offered.
@@ -74,6 +78,7 @@ def read_options(
             dpi=_dpi(options.get("dpi")),
             pages=_pages(options.get("pages")),
             metadata=_metadata(options.get("metadata"), max_metadata_bytes),
+            webhook_url=_webhook_url(_text(options, "webhook_url"), webhook_networks),
         ),
         password=_password(options),
     )
@@ -160,6 +165,16 @@ def _password(options: Mapping[str, object]) -> str | None:
         msg = f"`password` may have at most {_MAX_PASSWORD_CHARACTERS} characters."
         raise InvalidOptionError(msg, option="password", limit=_MAX_PASSWORD_CHARACTERS)
     return password
+
+
+def _webhook_url(url: str | None, networks: Sequence[Network]) -> str | None:
+    if url is None:
+        return None
+    try:
+        return str(check_target(url, networks))
+    except TargetRefusedError as exc:
+        msg = f"`webhook_url`: {exc.detail}"
+        raise InvalidOptionError(msg, option="webhook_url") from exc
 
 
 def _metadata(value: object, max_bytes: int) -> Mapping[str, object]:

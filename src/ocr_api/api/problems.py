@@ -25,6 +25,7 @@ STATUSES: Mapping[type[OcrApiError], int] = {
     errors.ForeignHostError: 403,
     errors.UnknownJobError: 404,
     errors.UnknownPageError: 404,
+    errors.UnknownDeliveryError: 404,
     errors.UnknownModelError: 404,
     errors.ModelUnavailableError: 409,
     errors.NotAcceptableError: 406,

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from ocr_api.api.held_answers import HeldAnswers
 from ocr_api.catalog import Availability, Catalog
 from ocr_api.jobs import READABLE_TYPES, MediaType
+from ocr_api.outbound import Network
 from ocr_api.store import Announcements, Blobs, JobStore
 from ocr_api.web import StaticFile
 
@@ -44,6 +45,7 @@ class Services:
         host_check: Whether a model can run on this machine; asked only while no worker has
             ever reported.
         allowed_hosts: Names, beside localhost and IP addresses, that requests may be made to.
+        webhook_networks: That webhooks may reach although they are not public.
         version: Of this service.
         readable_types: Types that are accepted.
         held: The answers that wait for something.
@@ -58,6 +60,7 @@ class Services:
     fallback_model: str
     host_check: Callable[[str], Availability]
     allowed_hosts: tuple[str, ...] = ()
+    webhook_networks: tuple[Network, ...] = ()
     version: str = "0"
     readable_types: frozenset[MediaType] = READABLE_TYPES
     held: HeldAnswers = field(default_factory=HeldAnswers)

@@ -21,6 +21,7 @@ from ocr_api.errors import OcrApiError
 from ocr_api.settings import MIB, Settings, usable_cores
 from ocr_api.store import JobStore, StoreLimits, connect
 from ocr_api.store.server_binary import find_server_binary
+from ocr_api.webhooks.signing import read_secrets
 
 _LITTLE_DISK_MIB = 1024
 
@@ -62,6 +63,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _default(settings, catalog, host),
         *(_model(model_id, catalog, host) for model_id in catalog.known_ids),
         _languages(settings),
+        _webhooks(settings),
     ]
 
 
@@ -130,6 +132,16 @@ def _model(model_id: str, catalog: Catalog, host: Host) -> Finding:
         detail = "chooses for each page" if model_id == AUTO else catalog.model(model_id).best_for
         return Finding(f"model {model_id}", Grade.OK, detail)
     return Finding(f"model {model_id}", Grade.NOTE, found.reason)
+
+
+def _webhooks(settings: Settings) -> Finding:
+    signer = read_secrets(settings.webhook_secret)
+    if not signer.is_signing:
+        detail = "deliveries go unsigned; set WEBHOOK_SECRET, so that receivers can trust them"
+        return Finding("webhooks", Grade.WARNING, detail)
+    allowed = ", ".join(settings.webhook_allowed_networks)
+    reach = f"public addresses and {allowed}" if allowed else "public addresses only"
+    return Finding("webhooks", Grade.OK, f"signed with {len(signer.keys)} secret(s); {reach}")
 
 
 def _languages(settings: Settings) -> Finding:

@@ -19,10 +19,13 @@ from ocr_api.cli.models import print_models
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.read import OutputForm, ReadRequest, read_files
 from ocr_api.cli.serve import serve
+from ocr_api.cli.work import work
 from ocr_api.errors import OcrApiError, SettingsError, UnknownModelError
 from ocr_api.observability import configure_logging
+from ocr_api.outbound import parse_networks
 from ocr_api.settings import Settings, load_settings
-from ocr_api.worker.main import run_worker
+from ocr_api.webhooks.main import run_notifier
+from ocr_api.webhooks.signing import read_secrets
 
 Result = TypeVar("Result")
 
@@ -65,7 +68,7 @@ def serve_command(
     data_dir: DataOption = None,
     processes: ProcessesOption = None,
 ) -> None:
-    """Start the whole service on this machine: store, API and worker."""
+    """Start the whole service on this machine: store, API, worker and notifier."""
     settings = _settings(
         api_host=host, api_port=port, data_dir=data_dir, worker_processes=processes
     )
@@ -85,10 +88,22 @@ def api_command(
 
 
 @app.command("worker")
-def worker_command(data_dir: DataOption = None, processes: ProcessesOption = None) -> None:
-    """Start a worker alone, beside an external Redis or Valkey."""
+def worker_command(
+    *,
+    data_dir: DataOption = None,
+    processes: ProcessesOption = None,
+    notifier: Annotated[bool, typer.Option(help="Deliver webhooks too.")] = True,
+) -> None:
+    """Start a worker, and a notifier with it, beside an external Redis or Valkey."""
     settings = _settings(data_dir=data_dir, worker_processes=processes)
-    _run(lambda: run_worker(settings))
+    _run(lambda: work(settings, with_notifier=notifier))
+
+
+@app.command("notify")
+def notify_command(data_dir: DataOption = None) -> None:
+    """Start a notifier alone, which delivers webhooks, beside an external Redis or Valkey."""
+    settings = _settings(data_dir=data_dir)
+    _run(lambda: run_notifier(settings))
 
 
 @app.command("read")
@@ -142,6 +157,8 @@ def doctor_command(
 def _settings(**overrides: object) -> Settings:
     try:
         settings = load_settings(**overrides)
+        read_secrets(settings.webhook_secret)
+        parse_networks(settings.webhook_allowed_networks)
     except OcrApiError as exc:
         _fail(exc, Outcome.USAGE)
     configure_logging(settings.log_level, settings.log_format)

@@ -1,8 +1,7 @@
-"""The whole service on one machine: an embedded Valkey, the API and a worker, supervised."""
+"""The whole service on one machine: embedded Valkey, API, worker and notifier, supervised."""
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import time
@@ -17,7 +16,7 @@ import typer
 from ocr_api import __version__
 from ocr_api.api.app import check_exposure
 from ocr_api.api.listening import listening_socket
-from ocr_api.cli.supervision import Program, keep_running
+from ocr_api.cli.supervision import Program, keep_running, with_settings
 from ocr_api.errors import StoreError
 from ocr_api.observability import get_logger
 from ocr_api.settings import Settings
@@ -54,7 +53,8 @@ def _programs(environment: Mapping[str, str], listener: int) -> tuple[Program, .
     """The listening socket is ours, so that callers wait, not fail, while the API restarts."""
     return (
         Program("api", ("api", "--listen-fd", str(listener)), environment, (listener,)),
-        Program("worker", ("worker",), environment),
+        Program("worker", ("worker", "--no-notifier"), environment),
+        Program("notifier", ("notify",), environment),
     )
 
 
@@ -112,15 +112,14 @@ async def _is_ready(client: httpx.AsyncClient) -> bool:
 
 def _environment(settings: Settings, redis_url: str) -> dict[str, str]:
     """Gives the programs our own environment and what the command line changed in it."""
-    chosen = {
-        "REDIS_URL": redis_url,
-        "DATA_DIR": str(settings.data_dir.resolve()),
-        "API_HOST": settings.api_host,
-        "WORKER_PROCESSES": str(settings.worker_processes),
-    }
-    replaced = {*chosen, *(f"OCR_API_{name}" for name in chosen)}
-    kept = {name: value for name, value in os.environ.items() if name.upper() not in replaced}
-    return {**kept, **chosen}
+    return with_settings(
+        {
+            "REDIS_URL": redis_url,
+            "DATA_DIR": str(settings.data_dir.resolve()),
+            "API_HOST": settings.api_host,
+            "WORKER_PROCESSES": str(settings.worker_processes),
+        }
+    )
 
 
 def _address(listener: socket.socket) -> str:

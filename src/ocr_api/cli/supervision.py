@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import Process
 
 from ocr_api.observability import get_logger
+from ocr_api.settings import OWN_PREFIX
 
 _log = get_logger(__name__)
 _FIRST_PAUSE_S = 0.1
@@ -38,6 +39,13 @@ class Program:
     command: tuple[str, ...]
     environment: Mapping[str, str]
     descriptors: Sequence[int] = ()
+
+
+def with_settings(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Gives our own environment with some settings replaced, under each name they may have."""
+    replaced = {*chosen, *(f"{OWN_PREFIX}{name}" for name in chosen)}
+    kept = {name: value for name, value in os.environ.items() if name.upper() not in replaced}
+    return {**kept, **chosen}
 
 
 async def keep_running(program: Program, grace_s: float) -> None:

@@ -1,6 +1,7 @@
 """What a job is: its states, its pages, its options. Pure."""
 
 from ocr_api.jobs.claim import OPENING, Claim
+from ocr_api.jobs.delivery import Delivery, DeliveryState, DeliveryTry
 from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem
 from ocr_api.jobs.media_type import (
     MEDIA_TYPES,
@@ -32,6 +33,9 @@ __all__ = [
     "READABLE_TYPES",
     "SNIFF_BYTES",
     "Claim",
+    "Delivery",
+    "DeliveryState",
+    "DeliveryTry",
     "Job",
     "JobEvent",
     "JobOptions",

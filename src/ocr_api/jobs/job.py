@@ -48,12 +48,14 @@ class JobOptions:
         dpi: Resolution at which a PDF page is rendered (72..600); None = chosen by the service.
         pages: Which pages are to be read; None = all.
         metadata: Echoed in the job.
+        webhook_url: Where the end of the job is told; None = nowhere.
     """
 
     languages: tuple[str, ...] = ()
     dpi: int | None = None
     pages: PageRanges | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ocr_api.store.limits import (
     WorkerReport,
 )
 from ocr_api.store.local_files import BlobInfo
-from ocr_api.store.names import result_key, upload_key
+from ocr_api.store.names import result_key, upload_key, webhook_body_key
 from ocr_api.store.records import decode_result, encode_result
 from ocr_api.store.sweeper import Sweeper, SweepLimits
 
@@ -40,4 +40,5 @@ __all__ = [
     "open_blobs",
     "result_key",
     "upload_key",
+    "webhook_body_key",
 ]

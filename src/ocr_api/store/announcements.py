@@ -1,4 +1,4 @@
-"""News from the queue: a job changed, a page became ready."""
+"""News from the queue: a job changed, a page became ready, a delivery was queued."""
 
 from __future__ import annotations
 
@@ -69,6 +69,12 @@ class Announcements:
         with self._registered(f"{keys.PAGE_NEWS}:{_ANY_PAGE}") as watch:
             yield watch
 
+    @contextmanager
+    def watching_deliveries(self) -> Generator[Watch]:
+        """Watches for deliveries that are queued. Try to claim *inside*, then wait."""
+        with self._registered(f"{keys.DELIVERY_NEWS}:{_ANY_PAGE}") as watch:
+            yield watch
+
     async def run(self) -> None:
         """Listens until cancelled, through every outage of the server."""
         wait_s = _FIRST_WAIT_S
@@ -83,7 +89,7 @@ class Announcements:
         """Passes news on until the connection breaks."""
         news = subscription(self._listener)
         try:
-            await news.subscribe(keys.JOB_NEWS, keys.PAGE_NEWS)
+            await news.subscribe(keys.JOB_NEWS, keys.PAGE_NEWS, keys.DELIVERY_NEWS)
             await self._pass_on(news)
         finally:
             with anyio.CancelScope(shield=True):

@@ -1,4 +1,4 @@
-"""The queue as one object: jobs, page tasks, workers; on Valkey or Redis."""
+"""The queue as one object: jobs, page tasks, workers, deliveries; on Valkey or Redis."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from ocr_api.errors import StoreSchemaError
 from ocr_api.store import keys
+from ocr_api.store.deliveries import Deliveries
 from ocr_api.store.failures import redis_failures
 from ocr_api.store.jobs import Jobs
 from ocr_api.store.limits import StoreLimits
@@ -16,7 +17,7 @@ from ocr_api.store.scripts import Script, Scripts
 from ocr_api.store.workers import Workers
 
 
-class JobStore(Jobs, Pages, Workers):
+class JobStore(Jobs, Pages, Workers, Deliveries):
     """Everything that the processes tell each other.
 
     Every change is one script call on the server, so it happens whole or not at all; times are
@@ -29,6 +30,7 @@ class JobStore(Jobs, Pages, Workers):
         Jobs.__init__(self, redis, scripts, limits.pages_at_once)
         Pages.__init__(self, scripts)
         Workers.__init__(self, redis, scripts)
+        Deliveries.__init__(self, scripts)
 
     async def check_schema(self) -> None:
         """Writes the version of the layout into a new queue, and refuses a newer one.

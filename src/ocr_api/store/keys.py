@@ -51,7 +51,30 @@ INTENT = "{ocr}:intent:"
 """Prefix + job id. Short-lived string: its upload is coming in, the sweeper leaves it alone."""
 
 OUTBOX = "{ocr}:outbox"
-"""Kept free: events of jobs on their way to webhooks."""
+"""Sorted set of receivers (scheme, host and port) that have deliveries waiting and hands free, by
+the time when the earliest is due."""
+
+OUTBOX_LANE = "{ocr}:outbox:lane:"
+"""Prefix + receiver. Sorted set of its waiting deliveries by the time when they are due."""
+
+OUTBOX_BUSY = "{ocr}:outbox:busy:"
+"""Prefix + receiver. Set of the deliveries that are on their way to it."""
+
+DELIVERY = "{ocr}:delivery:"
+"""Prefix + delivery id. Hash: one event on its way to a webhook."""
+
+DELIVERY_LOG = "{ocr}:delivery-log:"
+"""Prefix + delivery id. List of its latest tries (JSON), the oldest first."""
+
+DELIVERY_LEASES = "{ocr}:delivery-leases"
+"""Sorted set of claimed deliveries by the time their lease expires."""
+
+DELIVERY_ID = "msg_"
+"""Prefix + job id: the id of the delivery of a job's end, and its `webhook-id`. Where a job ends
+again, because it was started again, `-2`, `-3`, ... follows."""
+
+ENDS_TOLD = 10
+"""Ends of one job that are told at most."""
 
 WORKER_REPORTS = "{ocr}:workers"
 """Hash: worker id to its last report (JSON)."""
@@ -70,6 +93,9 @@ JOB_NEWS = "{ocr}:news:job"
 
 PAGE_NEWS = "{ocr}:news:page"
 """Channel: the lane in which a page became ready."""
+
+DELIVERY_NEWS = "{ocr}:news:delivery"
+"""Channel: the receiver for which a delivery was queued."""
 
 
 def job_key(job_id: str) -> str:
@@ -92,6 +118,12 @@ def intent_key(job_id: str) -> str:
     return INTENT + job_id
 
 
+def delivery_ids(job_id: str) -> list[str]:
+    """Gives every id that a delivery of a job may have, in order."""
+    further = [f"{DELIVERY_ID}{job_id}-{number}" for number in range(2, ENDS_TOLD + 1)]
+    return [DELIVERY_ID + job_id, *further]
+
+
 def lua_names() -> dict[str, str]:
     """Gives the names under which the scripts know keys, prefixes and channels."""
     return {
@@ -108,6 +140,13 @@ def lua_names() -> dict[str, str]:
         "ended": ENDED,
         "untidied": UNTIDIED,
         "intent": INTENT,
+        "outbox": OUTBOX,
+        "outbox_lane": OUTBOX_LANE,
+        "outbox_busy": OUTBOX_BUSY,
+        "delivery": DELIVERY,
+        "delivery_log": DELIVERY_LOG,
+        "delivery_leases": DELIVERY_LEASES,
+        "delivery_news": DELIVERY_NEWS,
         "worker_reports": WORKER_REPORTS,
         "workers_seen": WORKERS_SEEN,
         "workers_live": WORKERS_LIVE,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocr_api.store.names import RESULTS, UPLOADS
+from ocr_api.store.names import RESULTS, UPLOADS, WEBHOOKS
 
 _STAGED = re.compile(r"(?P<name>.+)#\d+")
 """How obstore's local store (object_store's LocalFileSystem) names files that it still writes."""
@@ -45,7 +45,7 @@ def fsync_path(path: Path) -> None:
 def make_folders(root: Path, sync: Sync) -> None:
     """Makes the folders of the object store, for their owner only."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in (UPLOADS, RESULTS):
+    for name in (UPLOADS, RESULTS, WEBHOOKS):
         (root / name).mkdir(mode=0o700, exist_ok=True)
     sync(root)
 

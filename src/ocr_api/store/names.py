@@ -6,6 +6,7 @@ import re
 
 UPLOADS = "uploads"
 RESULTS = "results"
+WEBHOOKS = "webhooks"
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _AFTER_ID = re.compile(r"[.#]")  # `.page.attempt.json`, or `#1` of a file that is still written
@@ -22,6 +23,22 @@ def result_key(job_id: str, page: int, attempt: int) -> str:
     The attempt is in the key, so a stale worker's result never overwrites the committed one.
     """
     return f"{RESULTS}/{_checked(job_id)}.{page}.{attempt}.json"
+
+
+def webhook_body_key(delivery_id: str, attempt: int) -> str:
+    """Gives the key under which one attempt at a delivery keeps the body that all later ones send.
+
+    The attempt is in the key, so a stale notifier never overwrites the committed one.
+    """
+    return f"{WEBHOOKS}/{_checked(delivery_id)}.{attempt}.json"
+
+
+def delivery_id_of(key: str) -> str | None:
+    """Gives the delivery that a body belongs to; None for a key that was not built here."""
+    folder, _, name = key.partition("/")
+    delivery_id = _AFTER_ID.split(name, maxsplit=1)[0]
+    is_ours = folder == WEBHOOKS and _JOB_ID.fullmatch(delivery_id) is not None
+    return delivery_id if is_ours else None
 
 
 def job_id_of(key: str) -> str | None:

@@ -9,6 +9,9 @@ from typing import cast
 from pydantic import TypeAdapter
 
 from ocr_api.jobs import (
+    Delivery,
+    DeliveryState,
+    DeliveryTry,
     Job,
     JobOptions,
     JobStatus,
@@ -26,6 +29,7 @@ Fields = Mapping[str, str]
 
 # Built at import: building the first one reads files, which must not happen in an event loop.
 _OPTIONS = TypeAdapter(JobOptions)
+_TRY = TypeAdapter(DeliveryTry)
 _REPORT = TypeAdapter(WorkerReport)
 _RESULT = TypeAdapter(PageResult)
 
@@ -58,6 +62,8 @@ def encode_job(job: Job) -> dict[str, str]:
         "pages_failed": "0",
         "attempts": "0",
     }
+    if job.options.webhook_url is not None:
+        fields["webhook_url"] = job.options.webhook_url  # again, where scripts find it
     return fields if job.filename is None else {**fields, "filename": job.filename}
 
 
@@ -102,6 +108,32 @@ def decode_page(number: int, fields: Fields) -> PageRecord:
         result_key=fields.get("result_key"),
         problem=_optional_problem(fields),
     )
+
+
+def decode_delivery(fields: Fields, tries: Sequence[bytes] = ()) -> Delivery:
+    """Gives the delivery that a hash holds, with its log where that was read too."""
+    return Delivery(
+        id=fields["id"],
+        job_id=fields["job_id"],
+        job_status=JobStatus(fields["job_status"]),
+        url=fields["url"],
+        state=DeliveryState(fields["state"]),
+        filename=fields.get("filename"),
+        created_at=float(fields["created_at"]),
+        due_at=_optional_time(fields, "due_at"),
+        attempt=int(fields["attempt"]),
+        tried=int(fields["tried"]),
+        claimed_at=_optional_time(fields, "claimed_at"),
+        ended_at=_optional_time(fields, "ended_at"),
+        body_key=fields.get("body_key"),
+        owner=fields["owner"],
+        tries=tuple(_TRY.validate_json(found) for found in tries),
+    )
+
+
+def encode_try(made: DeliveryTry) -> bytes:
+    """Gives a try at a delivery as JSON."""
+    return _TRY.dump_json(made)
 
 
 def dump_problem(problem: Problem) -> str:

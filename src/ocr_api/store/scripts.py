@@ -24,6 +24,12 @@ from ocr_api.store.limits import StoreLimits
 _WARNINGS_BYTES = 64 * 1024
 """A job's warnings beyond this are dropped (they are read with every look at the job)."""
 
+_DELIVERIES_PER_RECEIVER = 4
+"""On their way to one receiver at a time, however many notifiers there are."""
+
+_TRIES_KEPT = 20
+"""The latest tries of a delivery that its log holds."""
+
 _Status = TypeVar("_Status", bound=StrEnum)
 _Event = TypeVar("_Event", bound=StrEnum)
 
@@ -48,6 +54,12 @@ class Script(StrEnum):
     SWITCH_MODEL = "switch_model"
     QUEUE_LENGTHS = "queue_lengths"
     SCHEMA = "schema"
+    DELIVERY_CLAIM = "delivery_claim"
+    DELIVERY_KEEP = "delivery_keep"
+    DELIVERY_SETTLE = "delivery_settle"
+    DELIVERY_RECLAIM = "delivery_reclaim"
+    DELIVERY_SHOW = "delivery_show"
+    DELIVERY_AGAIN = "delivery_again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,9 @@ def _preamble(limits: StoreLimits) -> str:
         "result_ttl_s": limits.result_ttl_s,
         "warnings_bytes": _WARNINGS_BYTES,
         "pages_at_once": limits.pages_at_once,
+        "deliveries_per_receiver": _DELIVERIES_PER_RECEIVER,
+        "tries_kept": _TRIES_KEPT,
+        "ends_told": keys.ENDS_TOLD,
     }
     backoff = ", ".join(str(float(wait)) for wait in limits.retry_backoff_s)
     problem = _quote(json.dumps(_exhausted_problem()))
@@ -114,6 +129,7 @@ def _preamble(limits: StoreLimits) -> str:
             _lua_table("PAGE_AFTER", _transitions(PAGE_TRANSITIONS)),
             _lua_table("LIMIT", {name: str(value) for name, value in numbers.items()}),
             f"LIMIT.backoff_s = {{ {backoff} }}",
+            f"LIMIT.delivery_id = {_quote(keys.DELIVERY_ID)}",
             f"LIMIT.exhausted_problem = {problem}\n",
         )
     )

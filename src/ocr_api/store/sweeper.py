@@ -14,7 +14,15 @@ from ocr_api.jobs import Job, PageRecord
 from ocr_api.store.blobs import Blobs
 from ocr_api.store.job_store import JobStore
 from ocr_api.store.local_files import BlobInfo
-from ocr_api.store.names import RESULTS, UPLOADS, job_id_of, result_key, upload_key
+from ocr_api.store.names import (
+    RESULTS,
+    UPLOADS,
+    WEBHOOKS,
+    delivery_id_of,
+    job_id_of,
+    result_key,
+    upload_key,
+)
 
 _BATCH = 100
 
@@ -118,7 +126,13 @@ class Sweeper:
                 for blob in await self._find_orphans(batch):
                     await self._blobs.delete(blob.key)
                     removed += 1
-        for blob in await self._find_orphans(await self._blobs.list_staged()):
+        async for batch in _batches(self._blobs.list(WEBHOOKS)):
+            for blob in await self._find_orphaned_bodies(batch):
+                await self._blobs.delete(blob.key)
+                removed += 1
+        staged = await self._blobs.list_staged()
+        bodies = await self._find_orphaned_bodies(staged)
+        for blob in (*await self._find_orphans(staged), *bodies):
             await self._blobs.delete_staged(blob.key)
             removed += 1
         return removed
@@ -159,6 +173,21 @@ class Sweeper:
                 is_uploading=job_id in uploading,
                 now=now,
                 grace_s=grace_s,
+            )
+        ]
+
+    async def _find_orphaned_bodies(self, found: Sequence[BlobInfo]) -> list[BlobInfo]:
+        """Bodies of webhooks belong to their delivery, not to its job, which they may outlive."""
+        owners = {blob.key: owner for blob in found if (owner := delivery_id_of(blob.key))}
+        known = await self._store.deliveries(sorted(set(owners.values())))
+        needed = {delivery.body_key for delivery in known}
+        now, grace_s = self._clock(), self._limits.grace_s
+        return [
+            blob
+            for blob in found
+            if blob.key in owners
+            and is_orphan(
+                blob, has_job=blob.key in needed, is_uploading=False, now=now, grace_s=grace_s
             )
         ]
 

@@ -136,7 +136,9 @@ def refuse_later_headers(request: Request) -> None:
 
 def check_options(services: Services, given: tuple[tuple[str, object], ...]) -> Choices:
     """Checks the options known so far; see `read_options`."""
-    return read_options(given, services.catalog, services.limits.max_metadata_bytes)
+    return read_options(
+        given, services.catalog, services.limits.max_metadata_bytes, services.webhook_networks
+    )
 
 
 def new_job(

@@ -120,6 +120,113 @@ local function uncharge(id, number)
   redis.call('HINCRBY', job_key(id), 'attempts', -1)
 end
 
+local function delivery_key(id)
+  return KEY.delivery .. id
+end
+
+-- A receiver waits in the outbox by its earliest delivery, unless enough are on their way to it:
+-- so a slow one holds nobody else up.
+local function refresh_receiver(receiver)
+  local head = redis.call('ZRANGE', KEY.outbox_lane .. receiver, 0, 0, 'WITHSCORES')
+  local busy = redis.call('SCARD', KEY.outbox_busy .. receiver)
+  if head[1] and busy < LIMIT.deliveries_per_receiver then
+    redis.call('ZADD', KEY.outbox, head[2], receiver)
+  else
+    redis.call('ZREM', KEY.outbox, receiver)
+  end
+end
+
+local function queue_delivery(id, due)
+  local receiver = redis.call('HGET', delivery_key(id), 'receiver')
+  redis.call('HSET', delivery_key(id), 'due_at', stamp(due))
+  redis.call('ZADD', KEY.outbox_lane .. receiver, stamp(due), id)
+  refresh_receiver(receiver)
+  redis.call('PUBLISH', KEY.delivery_news, receiver)
+end
+
+-- The fence of deliveries: true only for the latest claim, while it lasts.
+local function owns_delivery(id, attempt)
+  local found = redis.call('HMGET', delivery_key(id), 'state', 'attempt', 'worker')
+  return found[1] == 'pending' and found[2] == attempt and found[3]
+end
+
+local function end_delivery_claim(id)
+  local receiver = redis.call('HGET', delivery_key(id), 'receiver')
+  redis.call('HDEL', delivery_key(id), 'worker')
+  redis.call('ZREM', KEY.delivery_leases, id)
+  redis.call('SREM', KEY.outbox_busy .. receiver, id)
+  refresh_receiver(receiver)
+  if redis.call('ZSCORE', KEY.outbox, receiver) then
+    redis.call('PUBLISH', KEY.delivery_news, receiver) -- it has a hand free again
+  end
+end
+
+local function log_try(id, try)
+  redis.call('RPUSH', KEY.delivery_log .. id, try)
+  redis.call('LTRIM', KEY.delivery_log .. id, -LIMIT.tries_kept, -1)
+end
+
+-- A job waits for its event's body to be built, since the body is built of it.
+local function hold_job(id)
+  redis.call('ZADD', KEY.ended, 'XX', '+inf', id)
+end
+
+local function let_job_expire(id)
+  local expires = redis.call('HGET', job_key(id), 'expires_at')
+  if expires then
+    redis.call('ZADD', KEY.ended, 'XX', expires, id)
+  end
+end
+
+-- What is known of an ended delivery stays as long as its job, or as a job would.
+local function end_delivery(id, state, time)
+  local job = redis.call('HGET', delivery_key(id), 'job_id')
+  redis.call('HSET', delivery_key(id), 'state', state, 'ended_at', stamp(time))
+  redis.call('HDEL', delivery_key(id), 'due_at', 'body_key')
+  let_job_expire(job)
+  if redis.call('EXISTS', job_key(job)) == 0 then
+    redis.call('EXPIRE', delivery_key(id), LIMIT.result_ttl_s)
+    redis.call('EXPIRE', KEY.delivery_log .. id, LIMIT.result_ttl_s)
+  end
+end
+
+-- A job that is started again ends again: each end is an event of its own.
+local function delivery_id(job_id, number)
+  return LIMIT.delivery_id .. job_id .. (number > 1 and '-' .. number or '')
+end
+
+-- A pending delivery outlives its job.
+local function forget_deliveries(job_id)
+  for number = 1, LIMIT.ends_told do
+    local id = delivery_id(job_id, number)
+    if redis.call('HGET', delivery_key(id), 'state') ~= 'pending' then
+      redis.call('DEL', delivery_key(id), KEY.delivery_log .. id)
+    end
+  end
+end
+
+-- Writes the event of a job's end, for its webhook if it has one.
+local function tell_end(job_id, time)
+  local job = redis.call('HMGET', job_key(job_id), 'webhook_url', 'status', 'filename', 'owner')
+  local number = 1
+  while job[1] and redis.call('EXISTS', delivery_key(delivery_id(job_id, number))) == 1 do
+    number = number + 1
+  end
+  if not job[1] or number > LIMIT.ends_told then
+    return
+  end
+  local id = delivery_id(job_id, number)
+  local receiver = string.lower(string.match(job[1], '^%a+://[^/?#]+') or job[1])
+  redis.call('HSET', delivery_key(id), 'id', id, 'job_id', job_id, 'url', job[1], 'receiver', receiver,
+    'state', 'pending', 'job_status', job[2], 'owner', job[4] or '', 'created_at', stamp(time),
+    'attempt', 0, 'tried', 0)
+  if job[3] then
+    redis.call('HSET', delivery_key(id), 'filename', job[3])
+  end
+  hold_job(job_id)
+  queue_delivery(id, time)
+end
+
 local function end_job(id, event, time)
   move_job(id, event, time)
   local expires = stamp(time + LIMIT.result_ttl_s)
@@ -127,6 +234,7 @@ local function end_job(id, event, time)
   redis.call('ZADD', KEY.ended, expires, id)
   redis.call('ZADD', KEY.untidied, stamp(time), id)
   redis.call('DEL', KEY.secret .. id)
+  tell_end(id, time)
 end
 
 local function count_ended_page(id, counter, time)

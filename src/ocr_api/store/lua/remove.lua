@@ -28,5 +28,6 @@ redis.call('ZREM', KEY.ended, id)
 redis.call('ZREM', KEY.untidied, id)
 redis.call('DEL', KEY.secret .. id)
 redis.call('DEL', job_key(id))
+forget_deliveries(id)
 announce_job(id)
 return -1
