@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from ocr_api.jobs import Claim, Job, MediaType, Problem
-from ocr_api.store import JobStore, upload_key
+from redis.asyncio import Redis
+
+from ocr_api.jobs import Claim, Job, MediaType, Priority, Problem
+from ocr_api.jobs.fairness import CLASS_BASES, following_rank
+from ocr_api.store import JobStore, keys, upload_key
 
 PROBLEM = Problem("engine_failed", "The engine raised an error.", retryable=True, page=1)
 
 
-def make_job(job_id: str = "job-1", model: str = "auto") -> Job:
+FILES_FAULT = Problem("document_damaged", "The PNG ends early.", page=1)
+
+
+def make_job(
+    job_id: str = "job-1", model: str = "auto", priority: Priority = Priority.NORMAL
+) -> Job:
     return Job(
         id=job_id,
         model=model,
@@ -16,7 +24,24 @@ def make_job(job_id: str = "job-1", model: str = "auto") -> Job:
         media_type=MediaType.PNG,
         size_bytes=3,
         upload_key=upload_key(job_id),
+        priority=priority,
     )
+
+
+async def make_long(redis: Redis, job_id: str, pages: int, model: str = "auto") -> None:
+    """Gives a job that was created just now further pages, as opening a document does."""
+    fields = await redis.hgetall(keys.job_key(job_id))
+    base = CLASS_BASES[Priority(fields[b"priority"].decode())]
+    last = int(fields[b"last_rank"])
+    clock = int(await redis.hget(keys.FAIR, f"clock:{fields[b'priority'].decode()}") or 0)
+    pipeline = redis.pipeline()
+    for number in range(2, pages + 1):
+        last = following_rank(clock, last)
+        page = {"status": "ready", "model": model, "attempt": 0, "charged": 0, "rank": base + last}
+        pipeline.hset(keys.page_key(job_id, number), mapping=page)
+        pipeline.zadd(keys.READY + model, {f"{job_id}:{number}": base + last})
+    pipeline.hset(keys.job_key(job_id), mapping={"tasks": pages, "last_rank": last})
+    await pipeline.execute()
 
 
 async def must_claim(store: JobStore, *models: str, worker: str = "worker") -> Claim:

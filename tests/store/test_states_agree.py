@@ -23,7 +23,7 @@ from ocr_api.jobs import (
     job_after,
     page_after,
 )
-from ocr_api.store import FailOutcome, JobStore, StoreLimits, connect, keys
+from ocr_api.store import CancelOutcome, FailOutcome, JobStore, StoreLimits, connect, keys
 from tests.store.samples import PROBLEM, make_job
 
 MAX_ATTEMPTS = 2
@@ -41,6 +41,7 @@ class Life:
     lane: str = "auto"
     attempt: int = 0
     charged: int = 0
+    earlier: int = 0
     is_delayed: bool = False
 
     def happen(self, page_event: PageEvent, job_event: JobEvent | None = None) -> None:
@@ -56,7 +57,8 @@ class Life:
         self.happen(PageEvent.FAILED_FOR_GOOD, JobEvent.NO_PAGE_READ)
 
     def is_held_by(self, claim: Claim) -> bool:
-        return self.page is PageStatus.CLAIMED and claim.attempt == self.attempt
+        is_claimed = self.page is PageStatus.CLAIMED and self.job not in ENDED
+        return is_claimed and claim.attempt == self.attempt
 
 
 async def _wait_for(work: Awaitable[T]) -> T:
@@ -103,7 +105,8 @@ class QueueMachine(RuleBasedStateMachine):
         claim = self.run(self.store.claim("worker", sorted(lanes)))
         expected = None
         for job_id, life in self.lives.items():
-            is_ready = life.page is PageStatus.READY and not life.is_delayed
+            is_waiting = life.page is PageStatus.READY and life.job not in ENDED
+            is_ready = is_waiting and not life.is_delayed
             if expected is not None or not is_ready or life.lane not in lanes:
                 continue
             if life.charged >= MAX_ATTEMPTS:
@@ -177,13 +180,42 @@ class QueueMachine(RuleBasedStateMachine):
         claim, _, is_held = self.pick(data)
         assert self.run(self.store.renew("worker", [claim])) == ({claim.name} if is_held else set())
 
+    @precondition(lambda self: self.lives)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.lives)))
+        life = self.lives[job_id]
+        outcome = self.run(self.store.cancel(job_id))
+        after = job_after(life.job, JobEvent.CANCELLED)
+        assert (outcome is CancelOutcome.CANCELLED) == (after is not None)
+        if after is not None:
+            life.job = after
+
+    @precondition(lambda self: self.lives)
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.lives)))
+        life = self.lives[job_id]
+        retried = self.run(self.store.retry(job_id))
+        assert retried == (1 if life.job is JobStatus.FAILED else -1)
+        if retried == 1:
+            life.happen(PageEvent.RETRIED, JobEvent.RETRIED)
+            life.earlier += life.charged
+            life.charged = 0
+            life.is_delayed = False
+            self.lives[job_id] = self.lives.pop(job_id)  # it queues again, behind all others
+
     @rule()
     def time_passes(self) -> None:
         """Every lease expires, and every wait before a retry is over."""
         for key in (keys.LEASES, keys.DELAYED):
             for task in self.members(key):
                 self.run(self.redis.zadd(key, {task: 1}))
-        held = [life for life in self.lives.values() if life.page is PageStatus.CLAIMED]
+        held = [
+            life
+            for life in self.lives.values()
+            if life.page is PageStatus.CLAIMED and life.job not in ENDED
+        ]
         assert self.run(self.store.reclaim_expired()) == len(held)
         for life in self.lives.values():
             life.is_delayed = False
@@ -205,7 +237,7 @@ class QueueMachine(RuleBasedStateMachine):
                 life.charged,
                 life.lane,
             )
-            assert job.attempts == life.charged
+            assert job.attempts == life.earlier + life.charged
             assert (job.pages_done, job.pages_failed) == (
                 int(life.page is PageStatus.DONE),
                 int(life.page is PageStatus.FAILED),
@@ -219,9 +251,7 @@ class QueueMachine(RuleBasedStateMachine):
         for lane in LANES:
             places += self.members(keys.READY + lane)
         living = {
-            f"{job_id}:1".encode()
-            for job_id, life in self.lives.items()
-            if life.page in {PageStatus.READY, PageStatus.CLAIMED}
+            f"{job_id}:1".encode() for job_id, life in self.lives.items() if life.job not in ENDED
         }
         assert sorted(places) == sorted(living)
 

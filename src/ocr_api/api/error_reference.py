@@ -30,6 +30,10 @@ ADVICE: Mapping[str, str] = {
     "unknown_model": "Take an id out of `allowed`, or see `GET /models`.",
     "model_unavailable": "`detail` says what is missing. Take another model, or leave `model` out.",
     "job_not_finished": "Ask again after `Retry-After` seconds, or use `?wait=30` on the job.",
+    "job_not_retryable": "Submit the file again: the job did not fail, or its file is at fault.",
+    "idempotency_key_in_use": "Repeat the same request after `Retry-After` seconds.",
+    "idempotency_key_reused": "Take a new key for each new submission; the payload of a key is its "
+    "file and its options.",
     "document_error": "`detail` says what is wrong with the file.",
     "document_damaged": "Check that the file opens elsewhere and was sent whole.",
     "document_encrypted": "Save a copy without the password, and send that.",
@@ -52,6 +56,8 @@ ADVICE: Mapping[str, str] = {
     "when it is back. Try again after `Retry-After` seconds.",
     "store_schema_newer": "Start the newer version of this service, or use another data directory.",
     "store_in_use": "Another service runs on this data directory: stop it, or use another one.",
+    "queue_full": "Submit again after `Retry-After` seconds, add workers, or raise "
+    "`MAX_QUEUED_JOBS`.",
     "storage_full": "Make room on the disk of `UPLOADS_DIR`.",
     "blob_missing": "The upload or result is gone from the object store. Submit the file again.",
     "invalid_settings": "The start stopped: mend the setting that `detail` names.",

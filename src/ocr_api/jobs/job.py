@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ocr_api.errors import OcrApiError, error_class
+from ocr_api.jobs.fairness import Priority
 from ocr_api.jobs.media_type import MediaType
 from ocr_api.jobs.states import ENDED, JobStatus, PageStatus
 
@@ -69,6 +70,7 @@ class Job:
         size_bytes: Size of the upload.
         upload_key: Where the upload lies in the object store.
         owner: API key's id; empty = anonymous.
+        priority: Which share of the readers it gets.
         pages_total: None until the document has been opened.
         pages_done: Pages read.
         pages_failed: Pages given up.
@@ -86,6 +88,7 @@ class Job:
     model_is_default: bool = False
     options: JobOptions = field(default_factory=JobOptions)
     owner: str = ""
+    priority: Priority = Priority.NORMAL
     status: JobStatus = JobStatus.PENDING
     created_at: float = 0.0
     updated_at: float = 0.0
@@ -101,8 +104,19 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """No transition leads on from here."""
+        """The caller has its answer; only an operator's retry leads on from here."""
         return self.status in ENDED
+
+    @property
+    def can_be_retried(self) -> bool:
+        """It failed, and not by its file's fault: the upload is kept until the job expires."""
+        is_retryable = self.problem is not None and self.problem.retryable
+        return self.status is JobStatus.FAILED and is_retryable
+
+    @property
+    def keeps_upload(self) -> bool:
+        """Somebody may still need the file."""
+        return not self.has_ended or self.can_be_retried
 
 
 @dataclass(frozen=True, slots=True)

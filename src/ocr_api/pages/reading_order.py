@@ -93,9 +93,7 @@ def _headings(pieces: Pieces[Content]) -> Pieces[Content]:
         piece
         for piece in pieces
         if piece.box.height_px >= least_px
-        and not any(
-            other is not piece and _are_level(piece.box, other.box) for other in pieces
-        )
+        and not any(other is not piece and _are_level(piece.box, other.box) for other in pieces)
     ]
 
 

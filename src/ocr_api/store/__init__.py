@@ -5,6 +5,7 @@ from ocr_api.store.blobs import Blobs, open_blobs
 from ocr_api.store.connection import connect, connect_listener
 from ocr_api.store.embedded import EmbeddedServer
 from ocr_api.store.job_store import JobStore
+from ocr_api.store.lifecycle import CancelOutcome, FirstAnswer, IdempotencyKey
 from ocr_api.store.limits import (
     CurrentModel,
     FailOutcome,
@@ -16,15 +17,18 @@ from ocr_api.store.limits import (
 from ocr_api.store.local_files import BlobInfo
 from ocr_api.store.names import result_key, upload_key
 from ocr_api.store.records import decode_result, encode_result
-from ocr_api.store.sweeper import Sweeper, SweepLimits
+from ocr_api.store.sweeper import Sweeper, SweepLimits, remove_job
 
 __all__ = [
     "Announcements",
     "BlobInfo",
     "Blobs",
+    "CancelOutcome",
     "CurrentModel",
     "EmbeddedServer",
     "FailOutcome",
+    "FirstAnswer",
+    "IdempotencyKey",
     "JobList",
     "JobStore",
     "ModelReport",
@@ -38,6 +42,7 @@ __all__ = [
     "decode_result",
     "encode_result",
     "open_blobs",
+    "remove_job",
     "result_key",
     "upload_key",
 ]

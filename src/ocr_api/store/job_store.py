@@ -10,13 +10,14 @@ from ocr_api.errors import StoreSchemaError
 from ocr_api.store import keys
 from ocr_api.store.failures import redis_failures
 from ocr_api.store.jobs import Jobs
+from ocr_api.store.lifecycle import Lifecycle
 from ocr_api.store.limits import StoreLimits
 from ocr_api.store.pages import Pages
 from ocr_api.store.scripts import Script, Scripts
 from ocr_api.store.workers import Workers
 
 
-class JobStore(Jobs, Pages, Workers):
+class JobStore(Jobs, Pages, Workers, Lifecycle):
     """Everything that the processes tell each other.
 
     Every change is one script call on the server, so it happens whole or not at all; times are
@@ -29,6 +30,7 @@ class JobStore(Jobs, Pages, Workers):
         Jobs.__init__(self, redis, scripts)
         Pages.__init__(self, scripts)
         Workers.__init__(self, redis, scripts)
+        Lifecycle.__init__(self, redis, scripts)
 
     async def check_schema(self) -> None:
         """Writes the version of the layout into a new queue, and refuses a newer one.

@@ -13,6 +13,7 @@ from ocr_api.jobs import ENDED, Job, JobStatus, PageRecord
 from ocr_api.store import keys
 from ocr_api.store.commands import batch, commands
 from ocr_api.store.failures import redis_failures
+from ocr_api.store.lifecycle import IdempotencyKey, key_in_use, queue_full
 from ocr_api.store.limits import JobList
 from ocr_api.store.records import decode_fields, decode_job, decode_page, encode_job
 from ocr_api.store.scripts import Script, Scripts
@@ -29,15 +30,34 @@ class Jobs:
         self._commands = commands(redis)
         self._scripts = scripts
 
-    async def create(self, job: Job) -> Job:
+    async def create(
+        self, job: Job, key: IdempotencyKey | None = None, fingerprint: str = ""
+    ) -> Job:
         """Stores a job and queues its first page, in the lane of `job.model`; gives it as stored.
 
         Idempotent: where a job with this id exists, that one is given and nothing changes.
-        Ends the note of its upload (`note_upload`).
+        Ends the note of its upload (`admit`).
+
+        Args:
+            job: To be stored.
+            key: The caller's Idempotency-Key, which stands for this job from now on.
+            fingerprint: Of the payload; goes with `key`.
+
+        Raises:
+            QueueFullError: As many jobs wait as may.
+            IdempotencyKeyInUseError: The key went to another job meanwhile.
         """
         fields = chain.from_iterable(encode_job(job).items())
-        reply = await self._scripts.call(Script.CREATE, job.id, job.model, *fields)
-        return decode_job(decode_fields(reply))
+        digest = "" if key is None else key.digest
+        reply = await self._scripts.call(
+            Script.CREATE, job.id, job.model, digest, fingerprint, *fields
+        )
+        outcome, stored = cast("tuple[bytes, object]", reply)
+        if outcome == b"full":
+            raise queue_full()
+        if outcome == b"in_use":
+            raise key_in_use()
+        return decode_job(decode_fields(stored))
 
     async def get(self, job_id: str) -> Job:
         """Gives a job.

@@ -16,6 +16,7 @@ from ocr_api.jobs import (
     PageRecord,
     PageResult,
     PageStatus,
+    Priority,
     Problem,
 )
 from ocr_api.store.limits import WorkerReport
@@ -49,6 +50,7 @@ def encode_job(job: Job) -> dict[str, str]:
         "size_bytes": str(job.size_bytes),
         "upload_key": job.upload_key,
         "owner": job.owner,
+        "priority": job.priority.value,
         "status": JobStatus.PENDING.value,
         "options": _OPTIONS.dump_json(job.options).decode(),
         "warnings": dump_texts(job.warnings),
@@ -71,6 +73,7 @@ def decode_job(fields: Fields) -> Job:
         upload_key=fields["upload_key"],
         filename=fields.get("filename"),
         owner=fields["owner"],
+        priority=Priority(fields.get("priority", Priority.NORMAL)),
         options=_OPTIONS.validate_json(fields["options"]),
         status=JobStatus(fields["status"]),
         created_at=float(fields["created_at"]),

@@ -1,6 +1,7 @@
 """The JSON that callers see: one model a shape, and pure functions that fill them."""
 
 from ocr_api.wire.base import WireModel, instant
+from ocr_api.wire.event import JobEvent, JobEventView, event_view
 from ocr_api.wire.job import (
     JobAccepted,
     JobList,
@@ -46,6 +47,8 @@ __all__ = [
     "DownloadProgress",
     "HealthView",
     "JobAccepted",
+    "JobEvent",
+    "JobEventView",
     "JobList",
     "JobProgress",
     "JobView",
@@ -67,6 +70,7 @@ __all__ = [
     "WordView",
     "WorkerView",
     "accepted_view",
+    "event_view",
     "instant",
     "job_links",
     "job_list_view",

@@ -94,6 +94,7 @@ def job_links(job_id: str) -> dict[str, str]:
         "self": itself,
         "wait": f"{itself}?wait={_WAIT_S}",
         "page": f"{itself}/pages/{{n}}",
+        "events": f"{itself}/events",
     }
 
 

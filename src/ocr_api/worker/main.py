@@ -117,6 +117,8 @@ def build_worker(
             lease_s=settings.lease_seconds,
             max_attempts=settings.max_attempts,
             result_ttl_s=settings.job_result_ttl,
+            page_timeout_s=settings.job_timeout,
+            max_queued_jobs=settings.max_queued_jobs,
         ),
     )
     announcements = Announcements(connections.listener)
@@ -131,7 +133,7 @@ def build_worker(
             store,
             connections.blobs,
             PageReader(reader_plan(settings), catalog, host),
-            Leases(store, worker_id, settings.lease_seconds / 3),
+            Leases(store, announcements, worker_id, settings.lease_seconds / 3),
             served,
         ),
         announcements=announcements,

@@ -63,6 +63,7 @@ class PageSource:
         page_number: From 1.
         options: What the caller chose.
         attempt: Which try at this page this is, from 1.
+        left_s: Seconds that the page may still take; None = as the reader's plan says.
     """
 
     descriptor: int
@@ -70,6 +71,7 @@ class PageSource:
     page_number: int = 1
     options: JobOptions = field(default_factory=JobOptions)
     attempt: int = 1
+    left_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,10 @@ def _document_death(death: ChildDiedError) -> OcrApiError:
 
 
 def _too_slow(timeout_s: float) -> OcrApiError:
-    msg = f"Reading the page took longer than JOB_TIMEOUT ({timeout_s:g} s); it was stopped."
+    msg = (
+        "The page took longer than JOB_TIMEOUT allows, its earlier attempts included; "
+        f"it was stopped after {timeout_s:.3g} s."
+    )
     return PageTimeoutError(msg, limit=timeout_s)
 
 

@@ -126,7 +126,9 @@ async def _patiently(call: Callable[[], Awaitable[Value]]) -> Value:
 
 def _source(claim: Claim, descriptor: int) -> PageSource:
     job = claim.job
-    return PageSource(descriptor, job.media_type, claim.page_number, job.options, claim.charged)
+    return PageSource(
+        descriptor, job.media_type, claim.page_number, job.options, claim.charged, claim.left_s
+    )
 
 
 @contextlib.contextmanager

@@ -12,5 +12,5 @@ redis.call('HSET', page_key(id, number), 'result_key', result_key)
 redis.call('HDEL', page_key(id, number), 'problem')
 redis.call('HSETNX', job_key(id), 'pages_total', redis.call('HGET', job_key(id), 'tasks'))
 add_warnings(id, warnings)
-count_ended_page(id, 'pages_done', time)
+count_ended_page(id, number, 'pages_done', time)
 return 1

@@ -4,18 +4,17 @@ local tasks = redis.call('HGET', job_key(id), 'tasks')
 if not tasks or job_is_live(id) then
   return 0
 end
-for number = 1, tonumber(tasks) do
-  local model = redis.call('HGET', page_key(id, number), 'model')
-  if model then
-    redis.call('ZREM', KEY.ready .. model, task_name(id, number))
-  end
-  redis.call('ZREM', KEY.delayed, task_name(id, number))
-  redis.call('ZREM', KEY.leases, task_name(id, number))
+drop_pages(id)
+for number = 0, tonumber(tasks) do
   redis.call('DEL', page_key(id, number))
+end
+local digest = redis.call('HGET', job_key(id), 'idempotency')
+if digest then
+  redis.call('DEL', KEY.idempotency .. digest)
 end
 redis.call('ZREM', KEY.jobs, id)
 redis.call('ZREM', KEY.ended, id)
 redis.call('ZREM', KEY.untidied, id)
-redis.call('DEL', job_key(id))
+redis.call('DEL', job_key(id), KEY.events .. id)
 announce_job(id)
 return 1

@@ -6,7 +6,11 @@ if not owns(id, number, attempt) then
 end
 local time = server_time()
 redis.call('HSET', page_key(id, number), 'model', model)
+local known = redis.call('HGET', job_key(id), 'pages_total')
 redis.call('HSET', job_key(id), 'pages_total', pages, 'updated_at', stamp(time))
+if known ~= pages then
+  log_event(id, 'progress')
+end
 move_page(id, number, 'routed')
 if keep == '0' then
   end_claim(id, number, 'released', time)
