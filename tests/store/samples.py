@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from ocr_api.jobs import Claim, Job, MediaType, Priority, Problem
 from ocr_api.jobs.fairness import CLASS_BASES, following_rank
 from ocr_api.store import JobStore, keys, upload_key
+from ocr_api.store.records import decode_fields
 
 PROBLEM = Problem("engine_failed", "The engine raised an error.", retryable=True, page=1)
 
@@ -30,15 +31,21 @@ def make_job(
 
 async def make_long(redis: Redis, job_id: str, pages: int, model: str = "auto") -> None:
     """Gives a job that was created just now further pages, as opening a document does."""
-    fields = await redis.hgetall(keys.job_key(job_id))
-    base = CLASS_BASES[Priority(fields[b"priority"].decode())]
-    last = int(fields[b"last_rank"])
-    clock = int(await redis.hget(keys.FAIR, f"clock:{fields[b'priority'].decode()}") or 0)
+    fields = decode_fields(await redis.hgetall(keys.job_key(job_id)))
+    priority, last = fields["priority"], int(fields["last_rank"])
+    base = CLASS_BASES[Priority(priority)]
+    clock = int(await redis.hget(keys.FAIR, f"clock:{priority}") or 0)
     pipeline = redis.pipeline()
     for number in range(2, pages + 1):
         last = following_rank(clock, last)
-        page = {"status": "ready", "model": model, "attempt": 0, "charged": 0, "rank": base + last}
-        pipeline.hset(keys.page_key(job_id, number), mapping=page)
+        pipeline.hset(keys.page_key(job_id, number), "status", "ready")
+        for name, value in (
+            ("model", model),
+            ("attempt", 0),
+            ("charged", 0),
+            ("rank", base + last),
+        ):
+            pipeline.hset(keys.page_key(job_id, number), name, str(value))
         pipeline.zadd(keys.READY + model, {f"{job_id}:{number}": base + last})
     pipeline.hset(keys.job_key(job_id), mapping={"tasks": pages, "last_rank": last})
     await pipeline.execute()

@@ -1,6 +1,7 @@
 """Jobs and queue in Valkey or Redis, uploads and results in an object store."""
 
 from ocr_api.store.announcements import Announcements, Watch
+from ocr_api.store.audit import Discrepancy, audit
 from ocr_api.store.blobs import Blobs, open_blobs
 from ocr_api.store.connection import connect, connect_listener
 from ocr_api.store.embedded import EmbeddedServer
@@ -17,6 +18,7 @@ from ocr_api.store.limits import (
 from ocr_api.store.local_files import BlobInfo
 from ocr_api.store.names import result_key, upload_key
 from ocr_api.store.records import decode_result, encode_result
+from ocr_api.store.socket_place import running_server_url
 from ocr_api.store.sweeper import Sweeper, SweepLimits, remove_job
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Blobs",
     "CancelOutcome",
     "CurrentModel",
+    "Discrepancy",
     "EmbeddedServer",
     "FailOutcome",
     "FirstAnswer",
@@ -37,6 +40,7 @@ __all__ = [
     "Sweeper",
     "Watch",
     "WorkerReport",
+    "audit",
     "connect",
     "connect_listener",
     "decode_result",
@@ -44,5 +48,6 @@ __all__ = [
     "open_blobs",
     "remove_job",
     "result_key",
+    "running_server_url",
     "upload_key",
 ]
