@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from ocr_api.api.services import Services
-from ocr_api.jobs import JobStatus, Priority
+from ocr_api.errors import StoreUnavailableError
+from ocr_api.jobs import Job, JobStatus, Priority
 from ocr_api.store import IdempotencyKey, JobStore, StoreLimits, connect
 from tests.api.conftest import open_client
 from tests.api.pages import PNG
@@ -243,3 +244,26 @@ async def test_cancelling_is_told_to_listeners(
     assert events[-1][2]["status"] == JobStatus.CANCELLED
     await client.delete(f"/ocr/{submitted}")
     assert await services.store.events(submitted) == []
+
+
+async def test_job_whose_creation_was_not_confirmed_is_found_by_the_repetition(
+    services: Services, server_url: str, stored_files: Stored
+) -> None:
+    class SilentStore(JobStore):
+        """Creates a job, but the answer gets lost."""
+
+        async def create(
+            self, job: Job, key: IdempotencyKey | None = None, fingerprint: str = ""
+        ) -> Job:
+            await super().create(job, key, fingerprint)
+            raise StoreUnavailableError("gone")
+
+    async with connect(server_url) as redis:
+        silent = SilentStore(redis, StoreLimits())
+        async with open_client(services, store=silent) as client:
+            lost = await client.post("/ocr", content=PNG, headers=KEY)
+            assert_problem(lost, 503, "store_unavailable")
+    async with open_client(services) as client:
+        answer = await client.post("/ocr", content=PNG, headers=KEY)
+    job = await services.store.get(answer.json()["job_id"])
+    assert stored_files() == [job.upload_key]

@@ -15,6 +15,7 @@ from ocr_api.errors import (
     EmptyUploadError,
     MalformedRequestError,
     StoreError,
+    StoreUnavailableError,
     UnsupportedTypeError,
 )
 from ocr_api.jobs import SNIFF_BYTES, MediaType, sniff_media_type
@@ -41,7 +42,9 @@ class Upload:
 async def kept_upload(services: Services, body: Body, job_id: str) -> AsyncGenerator[Upload]:
     """Keeps a body's file, and discards it again where the block does not end well.
 
-    The store must have admitted the job, so that the sweeper leaves the file alone.
+    The store must have admitted the job, so that the sweeper leaves the file alone. Where the
+    store went away (or this task is cancelled), the job may have been created: then the file is
+    left, and the sweeper removes it if nobody needs it.
 
     Raises:
         EmptyUploadError: There are no bytes.
@@ -54,7 +57,10 @@ async def kept_upload(services: Services, body: Body, job_id: str) -> AsyncGener
     try:
         size_bytes = await _store(services, key, counted(head, body))
         yield Upload(key, media_type, size_bytes)
-    except BaseException:
+    except StoreUnavailableError:
+        _log.warning("upload_left_for_sweeper", key=key)
+        raise
+    except Exception:
         await _discard(services, key)
         raise
 
