@@ -133,7 +133,7 @@ async def test_upload_in_progress_is_left_alone(
         await file.write(b"x")
     await blobs.put(upload_key("whole"), b"x")
     for job_id in ("noted", "whole"):
-        await store.note_upload(job_id)
+        await store.admit(job_id)
     assert await make_sweeper(store, blobs).sweep_orphans() == 0
     assert await make_sweeper(store, blobs, GRACE_S + 5).sweep_orphans() == 1
     left = {path.name async for path in anyio.Path(staged).iterdir()}

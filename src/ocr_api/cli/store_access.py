@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from ocr_api.api.app import store_limits
 from ocr_api.errors import StoreUnavailableError
 from ocr_api.settings import Settings
 from ocr_api.store import (
     Blobs,
     JobStore,
-    StoreLimits,
     connect,
     open_blobs,
     running_server_url,
@@ -45,7 +45,7 @@ async def opened_stores(settings: Settings) -> AsyncGenerator[OpenStores]:
     """
     url = _address(settings)
     async with connect(url) as redis:
-        store = JobStore(redis, _limits(settings))
+        store = JobStore(redis, store_limits(settings))
         try:
             await store.check_schema()
         except StoreUnavailableError as exc:
@@ -60,16 +60,6 @@ def _address(settings: Settings) -> str:
     if url is None:
         raise _nothing_runs(settings)
     return url
-
-
-def _limits(settings: Settings) -> StoreLimits:
-    return StoreLimits(
-        lease_s=settings.lease_seconds,
-        max_attempts=settings.max_attempts,
-        result_ttl_s=settings.job_result_ttl,
-        page_timeout_s=settings.job_timeout,
-        max_queued_jobs=settings.max_queued_jobs,
-    )
 
 
 def _nothing_runs(settings: Settings) -> StoreUnavailableError:

@@ -202,7 +202,7 @@ async def _places(redis: Redis, names: Iterable[str]) -> Mapping[str, int]:
     queues = [name for name in names if name.startswith(keys.READY)]
     found: Counter[str] = Counter()
     for queue in (*queues, keys.DELAYED, keys.LEASES):
-        found.update(await _members(redis, queue))
+        found.update(_plain_name(task) for task in await _members(redis, queue))
     return found
 
 
@@ -215,3 +215,9 @@ async def _held(redis: Redis, names: Iterable[str]) -> Mapping[str, str]:
             if "fingerprint" in fields:
                 found[name] = fields["job"]
     return found
+
+
+def _plain_name(task: str) -> str:
+    """Gives `<job>:<page>` without leading zeros."""
+    job_id, _, number = task.rpartition(":")
+    return f"{job_id}:{int(number)}"

@@ -33,8 +33,6 @@ class Commands(Protocol):
 
     async def zrem(self, name: str, value: str) -> int: ...  # noqa: D102
 
-    async def set(self, name: str, value: bytes, *, ex: int) -> object: ...  # noqa: D102
-
     async def mget(self, keys: list[str]) -> list[bytes | None]: ...  # noqa: D102
 
     async def lrange(self, name: str, start: int, end: int) -> list[bytes]: ...  # noqa: D102

@@ -140,16 +140,6 @@ class Jobs:
         with redis_failures():
             await self._commands.zrem(keys.UNTIDIED, job_id)
 
-    async def note_upload(self, job_id: str, ttl_s: int = 3600) -> None:
-        """Tells the sweeper that an upload for this id is coming in; `create` ends the note.
-
-        Args:
-            job_id: Of the job to be.
-            ttl_s: How long the note holds, at least 1; longer than an upload may take.
-        """
-        with redis_failures():
-            await self._commands.set(keys.intent_key(job_id), b"1", ex=ttl_s)
-
     async def uploading(self, job_ids: Sequence[str]) -> set[str]:
         """Gives those of the ids whose upload is noted as coming in."""
         if not job_ids:

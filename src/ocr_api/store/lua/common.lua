@@ -139,9 +139,18 @@ local function live_jobs()
   return redis.call('ZCARD', KEY.jobs) - redis.call('ZCARD', KEY.ended)
 end
 
--- Takes all pages of a job out of every queue; task 0 is the opening of a document.
+-- Gives the numbers of a job's tasks in order; 0 is the opening of its document, where there is one.
+local function task_numbers(id)
+  local numbers = {}
+  for number = 0, tonumber(redis.call('HGET', job_key(id), 'tasks') or '0') do
+    numbers[#numbers + 1] = number
+  end
+  return numbers
+end
+
+-- Takes all tasks of a job out of every queue.
 local function drop_pages(id)
-  for number = 0, tonumber(redis.call('HGET', job_key(id), 'tasks')) do
+  for _, number in ipairs(task_numbers(id)) do
     local model = redis.call('HGET', page_key(id, number), 'model')
     if model then
       redis.call('ZREM', KEY.ready .. model, task_name(id, number))

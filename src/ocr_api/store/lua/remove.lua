@@ -1,11 +1,10 @@
 -- Forgets an ended job. ARGV: id. Gives 1, or 0 where the job lives or is unknown.
 local id = ARGV[1]
-local tasks = redis.call('HGET', job_key(id), 'tasks')
-if not tasks or job_is_live(id) then
+if redis.call('EXISTS', job_key(id)) == 0 or job_is_live(id) then
   return 0
 end
 drop_pages(id)
-for number = 0, tonumber(tasks) do
+for _, number in ipairs(task_numbers(id)) do
   redis.call('DEL', page_key(id, number))
 end
 local digest = redis.call('HGET', job_key(id), 'idempotency')
