@@ -209,12 +209,14 @@ async def test_many_listeners_hear_the_same_by_one_reader(
 ) -> None:
     class CountingStore(JobStore):
         reads = 0
+        listeners = 0
 
         async def events(self, job_id: str, after: int = 0) -> list[bytes]:
             CountingStore.reads += 1
             return list(await services.store.events(job_id, after))
 
         async def get(self, job_id: str):  # type: ignore[no-untyped-def]
+            CountingStore.listeners += 1
             return await services.store.get(job_id)
 
     heard: list[list[tuple[int, str, dict[str, object]]]] = []
@@ -224,11 +226,13 @@ async def test_many_listeners_hear_the_same_by_one_reader(
         async def listen() -> None:
             heard.append(parse_events((await listener.get(f"/ocr/{submitted}/events")).text))
 
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             async with anyio.create_task_group() as group:
                 for _ in range(200):
                     group.start_soon(listen)
-                await anyio.sleep(0.5)
+                while CountingStore.listeners < 200:
+                    await anyio.sleep(0.02)
+                await anyio.wait_all_tasks_blocked()
                 await finish(services, await claim_next(services))
     assert len(heard) == 200
     assert all(events == heard[0] for events in heard)
