@@ -2,7 +2,7 @@
 
 The map; each part imports only parts below it.
 
-    cli            the command `ocr-api`: serve, api, worker, read, doctor, models
+    cli            the command `ocr-api`: serve, api, worker, read, jobs, doctor, models
     api            HTTP: check → keep the upload → create the job → 202
     worker         open a document; claim a page → render → route → read → keep → finish
     child          what runs inside children: decoding, inspecting, reading

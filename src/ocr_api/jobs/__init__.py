@@ -1,6 +1,7 @@
 """What a job is: its states, its pages, its options. Pure."""
 
 from ocr_api.jobs.claim import OPENING, Claim
+from ocr_api.jobs.fairness import Priority
 from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem
 from ocr_api.jobs.media_type import (
     MEDIA_TYPES,
@@ -42,6 +43,7 @@ __all__ = [
     "PageRecord",
     "PageResult",
     "PageStatus",
+    "Priority",
     "Problem",
     "job_after",
     "page_after",

@@ -8,6 +8,7 @@ from ocr_api.wire.document import (
     result_schema,
     unread_page,
 )
+from ocr_api.wire.event import JobEvent, JobEventView, event_view
 from ocr_api.wire.job import (
     JobAccepted,
     JobList,
@@ -54,6 +55,8 @@ __all__ = [
     "DownloadProgress",
     "HealthView",
     "JobAccepted",
+    "JobEvent",
+    "JobEventView",
     "JobList",
     "JobProgress",
     "JobView",
@@ -77,6 +80,7 @@ __all__ = [
     "WorkerView",
     "accepted_view",
     "document_page",
+    "event_view",
     "instant",
     "job_links",
     "job_list_view",
