@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup setup-dev run test check format bench clean
+.PHONY: setup setup-dev run test check format bench stress clean
 
 setup: $(BIN)/ocr-api
 
@@ -39,6 +39,10 @@ format: setup-dev
 
 bench: setup-dev
 	$(BIN)/python -m bench
+
+stress: setup-dev
+	$(BIN)/python -m bench.fairness
+	$(BIN)/python -m bench.stress
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

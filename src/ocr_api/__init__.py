@@ -2,7 +2,7 @@
 
 The map; each part imports only parts below it.
 
-    cli            the command `ocr-api`: serve, api, worker, notify, read, doctor, models
+    cli            the command `ocr-api`: serve, api, worker, notify, read, jobs, doctor, models
     api            HTTP: check → keep the upload → create the job → 202
     worker         open a document; claim a page → render → route → read → keep → finish
     webhooks       take an event → sign → POST → acknowledge or back off

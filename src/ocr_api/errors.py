@@ -16,7 +16,10 @@
     │   ├── ModelUnavailableError      the model exists but cannot run here
     │   ├── JobNotFinishedError        the answer asked for does not exist yet
     │   ├── NoResultError              the job ended without a result
-    │   └── NotAcceptableError         the Accept header names no form that is offered
+    │   ├── NotAcceptableError         the Accept header names no form that is offered
+    │   ├── JobNotRetryableError       only a failed job whose file is there can be retried
+    │   ├── IdempotencyKeyInUseError   the first request with that key is still coming in
+    │   └── IdempotencyKeyReusedError  that key stands for another payload
     ├── DocumentError                  the file was accepted, but decoding showed a fault
     │   ├── DamagedDocumentError       truncated or corrupt
     │   ├── EncryptedDocumentError     needs a password
@@ -41,6 +44,7 @@
         ├── StoreUnavailableError      cannot be reached, or refuses writes
         ├── StoreSchemaError           data written by a newer version
         ├── StoreInUseError            another service owns the data directory
+        ├── QueueFullError             as many jobs wait as may
         ├── StorageFullError           no room on the disk
         └── BlobMissingError           an upload or result is gone
 
@@ -168,6 +172,25 @@ class NotAcceptableError(RequestError):
     """The Accept header names no form that is offered."""
 
     code = "not_acceptable"
+
+
+class JobNotRetryableError(RequestError):
+    """Only a job that failed, and not by its file's fault, can be retried."""
+
+    code = "job_not_retryable"
+
+
+class IdempotencyKeyInUseError(RequestError):
+    """The first request with this Idempotency-Key is still coming in."""
+
+    code = "idempotency_key_in_use"
+    retryable = True
+
+
+class IdempotencyKeyReusedError(RequestError):
+    """The Idempotency-Key stands for a request with another payload."""
+
+    code = "idempotency_key_reused"
 
 
 class DocumentError(OcrApiError):
@@ -320,6 +343,12 @@ class StoreInUseError(StoreError):
 
     code = "store_in_use"
     retryable = False
+
+
+class QueueFullError(StoreError):
+    """As many jobs wait as the service takes."""
+
+    code = "queue_full"
 
 
 class StorageFullError(StoreError):

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
         4096, ge=0, le=65536, description="Largest `metadata` of a job, in bytes of JSON."
     )
 
+    max_queued_jobs: int = Field(
+        200_000, ge=1, description="Most jobs that have not ended; more are refused for a while."
+    )
+
     # The document child's sandbox
     document_timeout: float = Field(
         20.0,
@@ -105,7 +109,11 @@ class Settings(BaseSettings):
         0, ge=0, le=256, description="Pages read at the same time; 0 = one a processor core."
     )
     job_timeout: float = Field(
-        300.0, gt=0, le=86400, description="Seconds of processing that a page may take."
+        300.0,
+        gt=0,
+        le=86400,
+        description="Seconds of processing that a page may take, its attempts together."
+        " A job has as much for each of its pages.",
     )
     max_attempts: int = Field(
         3, ge=1, le=100, description="Attempts at a page before it fails for good."

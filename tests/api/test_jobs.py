@@ -275,9 +275,3 @@ async def test_jobs_are_filtered_by_status_and_model(
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "status=gone", "cursor=@"])
 async def test_wrong_list_options_are_refused(client: httpx.AsyncClient, query: str) -> None:
     assert_problem(await client.get(f"/ocr?{query}"), 422, "invalid_option")
-
-
-async def test_deleting_is_not_offered_yet(client: httpx.AsyncClient, submitted: str) -> None:
-    answer = await client.delete(f"/ocr/{submitted}")
-    assert_problem(answer, 405, "method_not_allowed")
-    assert "GET" in answer.headers["allow"]

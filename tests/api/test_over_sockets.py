@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import anyio
 import anyio.to_thread
@@ -141,3 +142,42 @@ async def test_server_that_stops_answers_those_who_wait(services: Services) -> N
             await until(lambda: len(services.announcements._watches) == 1)
         async with stream:
             assert (await stream.receive()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_listener_hears_while_it_happens_and_is_let_go(port: int, services: Services) -> None:
+    base = f"http://127.0.0.1:{port}"
+    quick = replace(services, limits=replace(services.limits, heartbeat_s=0.1))
+    async with httpx.AsyncClient(base_url=base) as client:
+        answer = await client.post("/ocr?model=tesseract", content=PNG)
+        job_id = answer.json()["job_id"]
+    async with serving(quick) as other, httpx.AsyncClient(timeout=10) as client:
+        url = f"http://127.0.0.1:{other}/ocr/{job_id}/events"
+        async with client.stream("GET", url) as stream:
+            lines = aiter(stream.aiter_lines())
+            while await anext(lines) != "event: status":
+                pass
+            while await anext(lines) != ": still here":
+                pass
+            assert await services.store.claim("w1", ["tesseract"]) is not None
+            while await anext(lines) != "id: 2":
+                pass
+            assert len(quick.announcements._watches) == 1
+        await until(lambda: quick.announcements._watches == {})
+
+
+async def test_listeners_are_let_go_when_the_service_stops(services: Services) -> None:
+    heard: list[str] = []
+    async with anyio.create_task_group() as group, httpx.AsyncClient(timeout=10) as client:
+        async with serving(services) as port:
+            base = f"http://127.0.0.1:{port}"
+            job_id = (await client.post(f"{base}/ocr", content=PNG)).json()["job_id"]
+
+            async def listen() -> None:
+                heard.append((await client.get(f"{base}/ocr/{job_id}/events")).text)
+
+            group.start_soon(listen)
+            await until(lambda: services.announcements._watches != {})
+        with anyio.fail_after(5):
+            while not heard:
+                await anyio.sleep(0.01)
+    assert "event: status" in heard[0]

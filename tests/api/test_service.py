@@ -20,7 +20,7 @@ from ocr_api.api.problems import FRAMEWORK_CODES, install_problem_handlers, stat
 from ocr_api.api.services import Services
 from ocr_api.errors import StorageFullError, error_classes
 from ocr_api.jobs import Job
-from ocr_api.store import JobStore, ModelReport, StoreLimits, connect
+from ocr_api.store import IdempotencyKey, JobStore, ModelReport, StoreLimits, connect
 from ocr_api.web import load_static_files
 from tests.api.conftest import open_client, worker_report
 from tests.api.pages import PNG
@@ -71,9 +71,16 @@ async def test_api_answers_503_while_the_store_is_away(services: Services, tmp_p
 class FullStore(JobStore):
     """A queue that has no room for one more job."""
 
-    async def create(self, job: Job, password: str | None = None) -> Job:  # noqa: ARG002
+    async def create(
+        self,
+        job: Job,
+        password: str | None = None,  # noqa: ARG002
+        *,
+        key: IdempotencyKey | None = None,
+        fingerprint: str = "",
+    ) -> Job:
         """Refuses every job."""
-        msg = f"no room for {job.id}"
+        msg = f"no room for {job.id}, {key}, {fingerprint}"
         raise StorageFullError(msg)
 
 
@@ -231,6 +238,7 @@ async def test_openapi_document_names_every_route_and_problem(client: httpx.Asyn
     assert {
         "/ocr",
         "/ocr/{job_id}",
+        "/ocr/{job_id}/events",
         "/ocr/{job_id}/pages/{page_number}",
         "/ocr/{job_id}/result",
         "/models",

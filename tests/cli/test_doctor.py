@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
+
+from ocr_api.store import EmbeddedServer, connect
 
 pytestmark = pytest.mark.processes
 
@@ -41,6 +44,24 @@ def test_unreachable_server_fails_with_its_reason() -> None:
     done = run("doctor", REDIS_HOST="127.0.0.1", REDIS_PORT="1")
     assert done.returncode == 1
     assert "failure" in done.stdout
+
+
+def test_settings_of_an_external_server_that_lose_jobs_are_warned_of(tmp_path: Path) -> None:
+    async def set_carelessly(url: str) -> None:
+        async with connect(url) as redis:
+            await redis.config_set("appendonly", "no")
+            await redis.config_set("maxmemory-policy", "allkeys-lru")
+
+    server = EmbeddedServer(tmp_path)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(server):
+        careful = run("doctor", "--json", REDIS_URL=server.url)
+        portal.call(set_carelessly, server.url)
+        careless = run("doctor", "--json", REDIS_URL=server.url)
+    assert "store's settings" not in careful.stdout
+    told = [found for found in json.loads(careless.stdout) if found["topic"] == "store's settings"]
+    assert {found["grade"] for found in told} == {"warning"}
+    assert [found["detail"].split()[0] for found in told] == ["maxmemory-policy", "appendonly"]
+    assert careless.returncode == 0
 
 
 def test_models_are_listed_with_reasons() -> None:

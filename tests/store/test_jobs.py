@@ -159,7 +159,7 @@ async def test_newer_layout_is_refused(store: JobStore, redis: Redis) -> None:
 
 async def test_every_key_carries_the_hash_tag(store: JobStore, redis: Redis) -> None:
     await store.check_schema()
-    await store.note_upload("other")
+    await store.admit("other")
     await store.create(make_job())
     await store.fail(await must_claim(store), PROBLEM, final=False)
     await store.switch_model("a", "b")
@@ -170,7 +170,7 @@ async def test_every_key_carries_the_hash_tag(store: JobStore, redis: Redis) -> 
 
 
 async def test_creating_the_job_ends_the_note_of_its_upload(store: JobStore) -> None:
-    await store.note_upload("job-1")
-    await store.note_upload("job-2")
+    await store.admit("job-1")
+    await store.admit("job-2")
     await store.create(make_job())
     assert await store.uploading(["job-1", "job-2", "job-3"]) == {"job-2"}

@@ -23,7 +23,8 @@ from ocr_api.jobs import (
     job_after,
     page_after,
 )
-from ocr_api.store import FailOutcome, JobStore, StoreLimits, connect, keys
+from ocr_api.jobs.fairness import clock_after_claim, first_rank, following_rank
+from ocr_api.store import CancelOutcome, FailOutcome, JobStore, StoreLimits, connect, keys
 from tests.store.samples import PROBLEM, make_job
 
 MAX_ATTEMPTS = 2
@@ -40,6 +41,7 @@ class Task:
     status: PageStatus = PageStatus.READY
     attempt: int = 0
     charged: int = 0
+    rank: int = 0
     is_delayed: bool = False
 
     def happen(self, event: PageEvent) -> None:
@@ -54,6 +56,8 @@ class Life:
 
     tasks: dict[int, Task]
     job: JobStatus = JobStatus.PENDING
+    last_rank: int = 0
+    earlier: int = 0
 
     def happen(self, event: JobEvent) -> None:
         after = job_after(self.job, event)
@@ -66,12 +70,15 @@ class Life:
     def count(self, status: PageStatus) -> int:
         return sum(task.status is status for number, task in self.tasks.items() if number > 0)
 
-    def open(self, numbers: list[int]) -> None:
+    def open(self, numbers: list[int], clock: int) -> None:
         opening = self.tasks[0]
         opening.happen(PageEvent.OPENED)
         opening.charged -= 1
         self.happen(JobEvent.DOCUMENT_OPENED)
-        self.tasks |= {number: Task(opening.lane) for number in numbers}
+        self.tasks |= {number: Task(opening.lane, rank=opening.rank) for number in numbers}
+        for number in numbers[1:]:
+            self.last_rank = following_rank(clock, self.last_rank)
+            self.tasks[number].rank = self.last_rank
         self.start(numbers[0])
 
     def start(self, number: int) -> None:
@@ -97,6 +104,27 @@ class Life:
         if done + failed == len(self.tasks) - 1:
             self.happen(JobEvent.ALL_PAGES_ENDED if done else JobEvent.NO_PAGE_READ)
 
+    def retry(self, clock: int) -> int:
+        """Queues all failed tasks anew; gives where the clock stands then."""
+        self.happen(JobEvent.RETRIED)
+        self.last_rank = 0
+        for _, task in sorted(self.tasks.items()):
+            if task.status is PageStatus.FAILED:
+                task.happen(PageEvent.RETRIED)
+                self.earlier += task.charged
+                task.charged = 0
+                task.is_delayed = False
+                clock, task.rank = self.next_rank(clock)
+        return clock
+
+    def next_rank(self, clock: int) -> tuple[int, int]:
+        """Gives the clock, and the rank of the job's next task."""
+        if self.last_rank:
+            self.last_rank = following_rank(clock, self.last_rank)
+        else:
+            clock = self.last_rank = first_rank(clock)
+        return clock, self.last_rank
+
     def is_held_by(self, claim: Claim) -> bool:
         task = self.tasks[claim.page_number]
         is_claimed = task.status is PageStatus.CLAIMED and claim.attempt == task.attempt
@@ -117,6 +145,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.redis = connect(self.url)
         self.lives: dict[str, Life] = {}
+        self.clock = 0
         self.claims: list[Claim] = []
         limits = StoreLimits(
             lease_s=1000, max_attempts=MAX_ATTEMPTS, retry_backoff_s=(1000,), pages_at_once=2
@@ -140,9 +169,10 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.count_living() < MOST_LIVING)
     @rule(lane=st.sampled_from(LANES))
     def create(self, lane: str) -> None:
-        job_id = f"job-{len(self.lives)}"
+        job_id = f"job-{len(self.lives):03}"
         self.run(self.store.create(make_job(job_id, lane)))
-        self.lives[job_id] = Life({0: Task(lane)})
+        life = self.lives[job_id] = Life({0: Task(lane)})
+        self.clock, life.tasks[0].rank = life.next_rank(self.clock)
 
     @rule(lanes=st.sets(st.sampled_from(LANES), min_size=1))
     def claim(self, lanes: set[str]) -> None:
@@ -153,17 +183,25 @@ class QueueMachine(RuleBasedStateMachine):
             self.check_claim(claim)
 
     def take_next(self, lanes: set[str]) -> tuple[str, int] | None:
-        """The first ready task in the order of jobs and pages; worn-out ones fail on the way."""
-        for job_id, life in self.lives.items():
-            for number, task in sorted(life.tasks.items()):
-                is_ready = task.status is PageStatus.READY and not task.is_delayed
-                if life.has_ended() or not is_ready or task.lane not in lanes:
-                    continue
-                if task.charged < MAX_ATTEMPTS:
-                    life.start(number)
-                    return job_id, number
-                life.fail(number)
+        """The ready task of the lowest rank; worn-out ones fail on the way."""
+        while ready := sorted(self.ready(lanes)):
+            rank, job_id, number = ready[0]
+            life = self.lives[job_id]
+            if life.tasks[number].charged < MAX_ATTEMPTS:
+                life.start(number)
+                self.clock = clock_after_claim(self.clock, rank)
+                return job_id, number
+            life.fail(number)
         return None
+
+    def ready(self, lanes: set[str]) -> list[tuple[int, str, int]]:
+        return [
+            (task.rank, job_id, number)
+            for job_id, life in self.lives.items()
+            for number, task in life.tasks.items()
+            if task.status is PageStatus.READY and not task.is_delayed
+            if task.lane in lanes and not life.has_ended()
+        ]
 
     def check_claim(self, claim: Claim) -> None:
         task = self.lives[claim.job.id].tasks[claim.page_number]
@@ -193,7 +231,7 @@ class QueueMachine(RuleBasedStateMachine):
         known = list(life.tasks)
         following = self.run(self.store.open(claim, pages_total=12, pages=pages))
         if is_held:
-            life.open(sorted(numbers))
+            life.open(sorted(numbers), self.clock)
             assert following is not None
             assert following.page_number == min(numbers)
             self.check_claim(following)
@@ -265,6 +303,30 @@ class QueueMachine(RuleBasedStateMachine):
         claim, _, _, is_held = self.pick(data)
         assert self.run(self.store.renew("worker", [claim])) == ({claim.name} if is_held else set())
 
+    @precondition(lambda self: self.lives)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.lives)))
+        life = self.lives[job_id]
+        outcome = self.run(self.store.cancel(job_id))
+        after = job_after(life.job, JobEvent.CANCELLED)
+        assert (outcome is CancelOutcome.CANCELLED) == (after is not None)
+        if after is not None:
+            life.job = after
+
+    @precondition(lambda self: self.lives)
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.lives)))
+        life = self.lives[job_id]
+        retried = self.run(self.store.retry(job_id))
+        if life.job is JobStatus.FAILED:
+            failed = [task for task in life.tasks.values() if task.status is PageStatus.FAILED]
+            assert retried == len(failed)
+            self.clock = life.retry(self.clock)
+        else:
+            assert retried == -1
+
     @rule()
     def time_passes(self) -> None:
         """Every lease expires, and every wait before a retry is over."""
@@ -301,7 +363,8 @@ class QueueMachine(RuleBasedStateMachine):
                     *(task.status, task.attempt, task.charged),
                     task.lane,
                 )
-            assert job.attempts == sum(task.charged for task in life.tasks.values())
+            charged = sum(task.charged for task in life.tasks.values())
+            assert job.attempts == life.earlier + charged
             assert (job.pages_done, job.pages_failed) == (
                 life.count(PageStatus.DONE),
                 life.count(PageStatus.FAILED),

@@ -22,11 +22,12 @@ from ocr_api.store import (
     Sweeper,
     SweepLimits,
     connect,
+    keys,
     result_key,
     upload_key,
 )
 from ocr_api.store.sweeper import is_orphan, lost_results
-from tests.store.samples import PROBLEM, make_job, must_claim
+from tests.store.samples import FILES_FAULT, PROBLEM, make_job, must_claim
 
 pytestmark = pytest.mark.anyio
 
@@ -67,12 +68,35 @@ async def test_ended_job_keeps_its_committed_result_alone(store: JobStore, blobs
     assert await store.untidied(10) == []
 
 
-async def test_failed_job_leaves_no_blob(store: JobStore, blobs: Blobs) -> None:
+async def test_job_whose_file_is_at_fault_leaves_no_blob(store: JobStore, blobs: Blobs) -> None:
+    await submit(store, blobs, "job-1")
+    await store.fail(await must_claim(store), FILES_FAULT, final=True)
+    await make_sweeper(store, blobs).sweep_jobs()
+    assert await keys_of(blobs) == set()
+    assert (await store.get("job-1")).problem == FILES_FAULT
+
+
+async def test_upload_of_a_failed_job_is_kept_for_a_retry_until_it_expires(
+    redis: Redis, store: JobStore, blobs: Blobs
+) -> None:
     await submit(store, blobs, "job-1")
     await store.fail(await must_claim(store), PROBLEM, final=True)
     await make_sweeper(store, blobs).sweep_jobs()
+    assert await keys_of(blobs) == {upload_key("job-1")}
+    assert await store.retry("job-1") == 1
+    await make_sweeper(store, blobs).sweep_jobs()
+    assert await keys_of(blobs) == {upload_key("job-1")}
+    await store.fail(await must_claim(store), PROBLEM, final=True)
+    await redis.zadd(keys.ENDED, {"job-1": 1})
+    assert await make_sweeper(store, blobs).sweep_jobs() == 1
     assert await keys_of(blobs) == set()
-    assert (await store.get("job-1")).problem == PROBLEM
+
+
+async def test_cancelled_job_leaves_no_upload(store: JobStore, blobs: Blobs) -> None:
+    await submit(store, blobs, "job-1")
+    await store.cancel("job-1")
+    await make_sweeper(store, blobs).sweep_jobs()
+    assert await keys_of(blobs) == set()
 
 
 async def test_expired_job_goes_with_all_its_blobs(
@@ -109,7 +133,7 @@ async def test_upload_in_progress_is_left_alone(
         await file.write(b"x")
     await blobs.put(upload_key("whole"), b"x")
     for job_id in ("noted", "whole"):
-        await store.note_upload(job_id)
+        await store.admit(job_id)
     assert await make_sweeper(store, blobs).sweep_orphans() == 0
     assert await make_sweeper(store, blobs, GRACE_S + 5).sweep_orphans() == 1
     left = {path.name async for path in anyio.Path(staged).iterdir()}
@@ -141,7 +165,7 @@ async def test_sweeper_survives_an_outage(tmp_path: Path, blobs: Blobs) -> None:
             await anyio.sleep(0.1)
             await server.start()
             await submit(store, blobs, "job-1")
-            await store.fail(await must_claim(store), PROBLEM, final=True)
+            await store.fail(await must_claim(store), FILES_FAULT, final=True)
             await until(uploads_gone())
             group.cancel_scope.cancel()
 

@@ -8,8 +8,8 @@ body.py             one request body, whichever way it was sent: multipart, raw,
 multipart.py        a streamed form as events
 receiving.py        a body in pieces, bounded in size and time
 inline.py           JSON bodies, a file in them
+admission.py        is there room, and was the same sent before (Idempotency-Key)?
 upload.py           first bytes -> type, all bytes -> object store
-side_by_side.py     two steps of one request at the same time
 filenames.py        names of uploads, fit for display
 options.py          what the caller chose, checked
 model_choice.py     which model serves, by the workers' own reports
@@ -18,6 +18,7 @@ answers.py          jobs and pages with their results
 negotiation.py      which form of a result a caller wants
 rendered.py         results in that form, streamed page by page
 waiting.py          holding an answer until a job ends; held_answers.py lets all go at the end
+event_feeds.py      what happened to jobs, read once for all listeners; event_stream.py sends it
 problems.py         error class -> HTTP status, the only place
 error_reference.py  every error explained: docs/errors.md and /docs/errors
 host_check.py       no foreign web page reaches an open service

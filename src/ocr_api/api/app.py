@@ -10,12 +10,13 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from ocr_api import __version__
+from ocr_api.api.event_feeds import EventFeeds
 from ocr_api.api.headers import SecurityHeaders
 from ocr_api.api.host_check import HostCheck
 from ocr_api.api.listening import OnReady, listening_socket, serve
 from ocr_api.api.openapi import install_openapi
 from ocr_api.api.problems import install_problem_handlers
-from ocr_api.api.routes import jobs, models, service, webhooks
+from ocr_api.api.routes import job_life, jobs, models, service, webhooks
 from ocr_api.api.services import Limits, Services
 from ocr_api.catalog import AUTO, Availability, Catalog, load_catalog, this_host
 from ocr_api.errors import SettingsError, StoreError, StoreSchemaError
@@ -75,7 +76,11 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.static_files = load_static_files()
-    for router in (jobs.router, webhooks.router, models.router, service.router, service.pages):
+    app.state.event_feeds = EventFeeds(services.store, services.announcements)
+    for router in (
+        *(jobs.router, job_life.router, webhooks.router),
+        *(models.router, service.router, service.pages),
+    ):
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
@@ -137,6 +142,8 @@ def store_limits(settings: Settings) -> StoreLimits:
         lease_s=settings.lease_seconds,
         max_attempts=settings.max_attempts,
         result_ttl_s=settings.job_result_ttl,
+        page_timeout_s=settings.job_timeout,
+        max_queued_jobs=settings.max_queued_jobs,
     )
 
 
@@ -146,6 +153,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     is_checked = await _check_schema(services)
     async with anyio.create_task_group() as group:
         group.start_soon(services.announcements.run)
+        group.start_soon(app.state.event_feeds.run)
         if not is_checked:
             group.start_soon(_check_schema_when_back, services)
         yield

@@ -40,6 +40,10 @@ ADVICE: Mapping[str, str] = {
     "why. Mend what `error_detail` names and submit the file again.",
     "not_acceptable": "Name one of the types in `allowed`, or leave `Accept` out and use "
     "`?format=`.",
+    "job_not_retryable": "Submit the file again: the job did not fail, or its file is at fault.",
+    "idempotency_key_in_use": "Repeat the same request after `Retry-After` seconds.",
+    "idempotency_key_reused": "Take a new key for each new submission; the payload of a key is its "
+    "file and its options.",
     "document_error": "`detail` says what is wrong with the file.",
     "document_damaged": "Check that the file opens elsewhere and was sent whole.",
     "document_encrypted": "Send the right `password`, or a copy saved without one.",
@@ -65,6 +69,8 @@ ADVICE: Mapping[str, str] = {
     "when it is back. Try again after `Retry-After` seconds.",
     "store_schema_newer": "Start the newer version of this service, or use another data directory.",
     "store_in_use": "Another service runs on this data directory: stop it, or use another one.",
+    "queue_full": "Submit again after `Retry-After` seconds, add workers, or raise "
+    "`MAX_QUEUED_JOBS`.",
     "storage_full": "Make room on the disk of `UPLOADS_DIR`.",
     "blob_missing": "The upload or result is gone from the object store. Submit the file again.",
     "invalid_settings": "The start stopped: mend the setting that `detail` names.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from ocr_api.api.options import NOT_YET
 from ocr_api.api.problems import PROBLEM_TYPE
@@ -18,6 +19,7 @@ from ocr_api.wire import (
     HealthView,
     JobAccepted,
     JobEvent,
+    JobEventView,
     JobList,
     JobView,
     ModelList,
@@ -59,6 +61,21 @@ _IF_NONE_MATCH = {
     "schema": {"type": "string"},
 }
 
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A repeated request with this key, the same file and the same options gets the "
+    "job of the first one; kept as long as that job.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "example": "order-7-page-1",
+}
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The `id` of the last event seen; `?last_event_id=` does the same.",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+}
+
 _OPTIONS: dict[str, Operation] = {
     "model": {
         "type": "string",
@@ -94,7 +111,12 @@ _OPTIONS: dict[str, Operation] = {
         "description": "A JSON object, echoed in the job.",
         "example": '{"order": 7}',
     },
-    "priority": {"type": "string", "enum": ["normal"]},
+    "priority": {
+        "type": "string",
+        "enum": ["high", "normal", "low"],
+        "default": "normal",
+        "description": "The job's share of the readers where others wait: 16 to 4 to 1 pages.",
+    },
     "filename": {"type": "string", "description": "For display only."},
     "webhook_url": {
         "type": "string",
@@ -187,7 +209,7 @@ def _option_parameters() -> list[Operation]:
         {
             "name": name,
             "in": "query",
-            "description": schema.get("description", "Only `normal` is offered."),
+            "description": schema["description"],
             "schema": {key: value for key, value in schema.items() if key != "description"},
         }
         for name, schema in _OPTIONS.items()
@@ -203,6 +225,7 @@ _ACCEPTED_EXAMPLE = {
         "wait": f"/ocr/{_JOB_ID}?wait=30",
         "page": f"/ocr/{_JOB_ID}/pages/{{n}}",
         "result": f"/ocr/{_JOB_ID}/result{{?format}}",
+        "events": f"/ocr/{_JOB_ID}/events",
     },
 }
 
@@ -248,7 +271,10 @@ SUBMISSION: Operation = {
         ),
         **_problems(400, 409, 413, 415, 422),
     },
-    "openapi_extra": {"requestBody": _submission_body(), "parameters": _option_parameters()},
+    "openapi_extra": {
+        "requestBody": _submission_body(),
+        "parameters": [*_option_parameters(), _IDEMPOTENCY_KEY],
+    },
 }
 LISTING: Operation = {
     "summary": "List jobs",
@@ -324,6 +350,29 @@ WEBHOOK: Operation = {
         },
         "responses": {"2XX": {"description": "Received."}},
     }
+}
+EVENTS: Operation = {
+    "summary": "Listen to a job",
+    "response_class": Response,
+    "responses": {
+        200: {
+            "description": "Server-Sent Events named `status`, `progress` and `page`; the `data` "
+            "of each is a JobEventView. Ends after the event that ends the job.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        204: {"description": "The job has ended, and the caller knows all its events."},
+        **_problems(404, 422),
+    },
+    "openapi_extra": {"parameters": [_LAST_EVENT_ID]},
+}
+REMOVAL: Operation = {
+    "summary": "Cancel or remove a job",
+    "response_model": JobView,
+    "responses": {
+        **_ok(JobView, "The job, cancelled just now."),
+        204: {"description": "The job had ended; it and its files are gone."},
+        **_problems(404),
+    },
 }
 MODEL_LIST: Operation = {
     "summary": "List models",
@@ -407,6 +456,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     event = JobEvent.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= event.pop("$defs") | schemas | {"JobEvent": event}
     document["webhooks"] = {"job_ended": WEBHOOK}
+    schemas["JobEventView"] = _referring(JobEventView)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     _drop_validation_answers(document)
@@ -419,6 +469,13 @@ def _result_schemas() -> dict[str, Any]:
     )
     parts: dict[str, Any] = found.pop("$defs")
     return {"ResultDocument": found, "DocumentPage": parts["DocumentPage"]}
+
+
+def _referring(model: type[BaseModel]) -> dict[str, Any]:
+    """Gives a model's schema, whose parts stand in the document already."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    return schema
 
 
 def _tags(names: Sequence[str]) -> list[dict[str, Any]]:

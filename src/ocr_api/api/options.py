@@ -11,7 +11,7 @@ from typing import NoReturn, cast
 from ocr_api.api.filenames import clean_filename
 from ocr_api.catalog import AUTO, Catalog
 from ocr_api.errors import InvalidOptionError, TargetRefusedError, UnknownModelError
-from ocr_api.jobs import JobOptions, PageRanges
+from ocr_api.jobs import JobOptions, PageRanges, Priority
 from ocr_api.outbound import Network, check_target
 
 KNOWN = (
@@ -43,11 +43,13 @@ class Choices:
         filename: Cleaned; None = not given as an option.
         job: What goes with the job.
         password: Of an encrypted document; kept apart from the job.
+        priority: The job's share of the readers.
     """
 
     model: str | None
     filename: str | None
     job: JobOptions
+    priority: Priority = Priority.NORMAL
     password: str | None = field(default=None, repr=False)
 
 
@@ -80,6 +82,7 @@ def read_options(
             metadata=_metadata(options.get("metadata"), max_metadata_bytes),
             webhook_url=_webhook_url(_text(options, "webhook_url"), webhook_networks),
         ),
+        priority=_priority(options.get("priority")),
         password=_password(options),
     )
 
@@ -102,9 +105,6 @@ def _check_names(options: Mapping[str, object]) -> None:
         if name not in KNOWN:
             msg = f"There is no option `{_shown(name)}`. Known: {', '.join(KNOWN)}."
             raise InvalidOptionError(msg, option=_shown(name), allowed=list(KNOWN))
-    if options.get("priority", "normal") != "normal":
-        msg = "`priority` can only be normal: this version starts jobs in the order they came in."
-        raise InvalidOptionError(msg, option="priority", allowed=["normal"])
 
 
 def _model(options: Mapping[str, object], catalog: Catalog) -> str | None:
@@ -133,6 +133,16 @@ def _languages(value: object) -> tuple[str, ...]:
         if not _LANGUAGE.fullmatch(code):
             _refuse("language", f"'{_shown(code)}' is no language code such as ar or en (ISO 639).")
     return tuple(dict.fromkeys(codes))
+
+
+def _priority(value: object) -> Priority:
+    if value is None:
+        return Priority.NORMAL
+    allowed = [priority.value for priority in Priority]
+    if value not in allowed:
+        msg = f"`priority` must be one of {', '.join(allowed)}."
+        raise InvalidOptionError(msg, option="priority", allowed=allowed)
+    return Priority(str(value))
 
 
 def _dpi(value: object) -> int | None:

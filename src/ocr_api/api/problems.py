@@ -31,6 +31,9 @@ STATUSES: Mapping[type[OcrApiError], int] = {
     errors.NotAcceptableError: 406,
     errors.JobNotFinishedError: 409,
     errors.NoResultError: 409,
+    errors.JobNotRetryableError: 409,
+    errors.IdempotencyKeyInUseError: 409,
+    errors.IdempotencyKeyReusedError: 422,
     errors.BlobMissingError: 410,
     errors.UploadTooLargeError: 413,
     errors.UnsupportedTypeError: 415,
@@ -42,6 +45,8 @@ STATUSES: Mapping[type[OcrApiError], int] = {
 
 RETRY_AFTER_S: Mapping[type[OcrApiError], int] = {
     errors.JobNotFinishedError: 1,
+    errors.IdempotencyKeyInUseError: 1,
+    errors.QueueFullError: 10,
     errors.StorageFullError: 60,
     errors.StoreUnavailableError: 2,
 }

@@ -26,6 +26,7 @@ class Limits:
         max_metadata_bytes: Largest `metadata`, as JSON.
         max_wait_s: Longest `?wait=`.
         idle_s: Longest pause between two pieces of a body.
+        heartbeat_s: Longest silence on a stream of events.
     """
 
     max_upload_bytes: int
@@ -33,6 +34,7 @@ class Limits:
     max_metadata_bytes: int = 4096
     max_wait_s: float = 60.0
     idle_s: float = 60.0
+    heartbeat_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import anyio
 
 from ocr_api.api.body import Body
 from ocr_api.api.receiving import too_large
 from ocr_api.api.services import Services
-from ocr_api.api.side_by_side import side_by_side
 from ocr_api.errors import (
     EmptyUploadError,
     MalformedRequestError,
     StoreError,
+    StoreUnavailableError,
     UnsupportedTypeError,
 )
 from ocr_api.jobs import SNIFF_BYTES, MediaType, sniff_media_type
@@ -43,6 +42,10 @@ class Upload:
 async def kept_upload(services: Services, body: Body, job_id: str) -> AsyncGenerator[Upload]:
     """Keeps a body's file, and discards it again where the block does not end well.
 
+    The store must have admitted the job, so that the sweeper leaves the file alone. Where the
+    store went away (or this task is cancelled), the job may have been created: then the file is
+    left, and the sweeper removes it if nobody needs it.
+
     Raises:
         EmptyUploadError: There are no bytes.
         UnsupportedTypeError: The first bytes name no type that is read; nothing was stored.
@@ -52,12 +55,12 @@ async def kept_upload(services: Services, body: Body, job_id: str) -> AsyncGener
     media_type = find_media_type(head, services.readable_types)
     key = upload_key(job_id)
     try:
-        size_bytes = await side_by_side(
-            partial(_store, services, key, _counted(head, body)),
-            partial(services.store.note_upload, job_id),
-        )
+        size_bytes = await _store(services, key, counted(head, body))
         yield Upload(key, media_type, size_bytes)
-    except BaseException:
+    except StoreUnavailableError:
+        _log.warning("upload_left_for_sweeper", key=key)
+        raise
+    except Exception:
         await _discard(services, key)
         raise
 
@@ -87,7 +90,8 @@ async def _first_bytes(body: Body) -> bytes:
     return bytes(head)
 
 
-async def _counted(head: bytes, body: Body) -> AsyncIterator[bytes]:
+async def counted(head: bytes, body: Body) -> AsyncIterator[bytes]:
+    """Yields the pieces of a file; raises `UploadTooLargeError` where there are too many bytes."""
     total = 0
     piece: bytes | None = head
     while piece is not None:

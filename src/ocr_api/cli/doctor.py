@@ -16,10 +16,11 @@ from rich.console import Console
 from ocr_api import __version__
 from ocr_api.catalog import AUTO, Catalog, Host, load_catalog, resolve_model, this_host
 from ocr_api.cli.outcomes import Outcome
+from ocr_api.cli.store_access import opened_stores
 from ocr_api.engines.tessdata_index import find_languages
 from ocr_api.errors import OcrApiError
 from ocr_api.settings import MIB, Settings, usable_cores
-from ocr_api.store import JobStore, StoreLimits, connect
+from ocr_api.store import JobStore, StoreLimits, audit, connect
 from ocr_api.store.server_binary import find_server_binary
 from ocr_api.webhooks.signing import read_secrets
 
@@ -57,13 +58,28 @@ async def examine(settings: Settings) -> list[Finding]:
     return [
         Finding("version", Grade.OK, f"ocr-api {__version__}, Python {sys.version.split()[0]}"),
         Finding("cores", Grade.OK, f"{usable_cores()} cores, {settings.reader_count} readers"),
-        await _store(settings),
+        *await _store(settings),
         _disk(settings.data_dir),
         _gpu(host),
         _default(settings, catalog, host),
         *(_model(model_id, catalog, host) for model_id in catalog.known_ids),
         _languages(settings),
         _webhooks(settings),
+    ]
+
+
+async def audit_stores(settings: Settings) -> list[Finding]:
+    """Compares all keys and files of a service; changes nothing.
+
+    Raises:
+        StoreUnavailableError: No service runs there.
+    """
+    async with opened_stores(settings) as stores:
+        found = await audit(stores.redis, stores.store, stores.blobs)
+    if not found:
+        return [Finding("audit", Grade.OK, "no key and no file is orphaned or missing")]
+    return [
+        Finding(f"{wrong.kind} {wrong.subject}", Grade.FAILURE, wrong.detail) for wrong in found
     ]
 
 
@@ -82,18 +98,18 @@ def print_findings(findings: Sequence[Finding], *, as_json: bool) -> Outcome:
     return Outcome.SOME_FAILED if has_failed else Outcome.DONE
 
 
-async def _store(settings: Settings) -> Finding:
+async def _store(settings: Settings) -> list[Finding]:
     try:
         if settings.is_store_embedded:
-            return Finding("store", Grade.OK, f"embedded {find_server_binary().version}")
-        redis = connect(settings.redis_address)
-        try:
-            await JobStore(redis, StoreLimits()).ping()
-        finally:
-            await redis.aclose()
+            return [Finding("store", Grade.OK, f"embedded {find_server_binary().version}")]
+        async with connect(settings.redis_address) as redis:
+            store = JobStore(redis, StoreLimits())
+            await store.ping()
+            risks = await store.settings_at_risk()
     except OcrApiError as exc:
-        return Finding("store", Grade.FAILURE, exc.detail)
-    return Finding("store", Grade.OK, "the external server answers")
+        return [Finding("store", Grade.FAILURE, exc.detail)]
+    answers = Finding("store", Grade.OK, "the external server answers")
+    return [answers, *(Finding("store's settings", Grade.WARNING, risk) for risk in risks)]
 
 
 def _disk(data_dir: Path) -> Finding:

@@ -14,13 +14,15 @@ import typer
 from ocr_api import __version__
 from ocr_api.api.app import run_api
 from ocr_api.catalog import AUTO, load_catalog, this_host
-from ocr_api.cli.doctor import examine, print_findings
+from ocr_api.cli import jobs
+from ocr_api.cli.doctor import audit_stores, examine, print_findings
 from ocr_api.cli.models import print_models
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.read import OutputForm, ReadRequest, read_files
 from ocr_api.cli.serve import serve
 from ocr_api.cli.work import work
 from ocr_api.errors import OcrApiError, SettingsError, UnknownModelError
+from ocr_api.jobs import JobStatus
 from ocr_api.observability import configure_logging
 from ocr_api.outbound import parse_networks
 from ocr_api.settings import Settings, load_settings
@@ -37,9 +39,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+jobs_app = typer.Typer(
+    help="Look at jobs, cancel them, and try failed ones again.", no_args_is_help=True
+)
+app.add_typer(jobs_app, name="jobs")
+
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on [API_HOST].")]
 PortOption = Annotated[int | None, typer.Option(help="Port to listen on [API_PORT].")]
 DataOption = Annotated[Path | None, typer.Option(help="Folder of all data [DATA_DIR].")]
+LimitOption = Annotated[int, typer.Option(min=1, help="Most jobs that are shown.")]
 ProcessesOption = Annotated[
     int | None, typer.Option(help="Pages read at the same time [WORKER_PROCESSES].")
 ]
@@ -146,12 +154,68 @@ def models_command() -> None:
 def doctor_command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Compare all keys and files of the running service.")
+    ] = False,
     data_dir: DataOption = None,
 ) -> None:
-    """Tell what can run on this machine, and why not; exit code 1 where the service cannot."""
+    """Tell what can run on this machine, and why not; exit code 1 where the service cannot.
+
+    With --audit: tell whether any key or file of the service is orphaned or missing.
+    """
     settings = _settings(data_dir=data_dir)
-    findings = _run(lambda: examine(settings))
+    findings = _run(lambda: audit_stores(settings) if audit else examine(settings))
     raise typer.Exit(print_findings(findings, as_json=as_json))
+
+
+@jobs_app.command("list")
+def jobs_list_command(
+    status: Annotated[JobStatus | None, typer.Option(help="Only jobs of this status.")] = None,
+    limit: LimitOption = 20,
+    data_dir: DataOption = None,
+) -> None:
+    """List jobs, newest first."""
+    settings = _settings(data_dir=data_dir)
+    _run(lambda: jobs.print_jobs(settings, status, limit))
+
+
+@jobs_app.command("dead")
+def jobs_dead_command(limit: LimitOption = 20, data_dir: DataOption = None) -> None:
+    """List failed jobs, why they failed, and whether a retry can help."""
+    settings = _settings(data_dir=data_dir)
+    _run(lambda: jobs.print_dead(settings, limit))
+
+
+@jobs_app.command("show")
+def jobs_show_command(job_id: str, data_dir: DataOption = None) -> None:
+    """Print one job as JSON, without its result."""
+    settings = _settings(data_dir=data_dir)
+    _run(lambda: jobs.print_job(settings, job_id))
+
+
+@jobs_app.command("cancel")
+def jobs_cancel_command(job_ids: list[str], data_dir: DataOption = None) -> None:
+    """Cancel jobs that have not ended; the work on them stops at once."""
+    settings = _settings(data_dir=data_dir)
+    raise typer.Exit(_run(lambda: jobs.cancel_jobs(settings, job_ids)))
+
+
+@jobs_app.command("retry")
+def jobs_retry_command(
+    *,
+    job_ids: Annotated[list[str] | None, typer.Argument(help="Failed jobs.")] = None,
+    all_failed: Annotated[
+        bool, typer.Option("--all", help="Every failed job that can be retried.")
+    ] = False,
+    data_dir: DataOption = None,
+) -> None:
+    """Queue the failed pages of failed jobs again."""
+    if all_failed == bool(job_ids):
+        typer.echo("ocr-api: name the jobs, or give --all.", err=True)
+        raise typer.Exit(Outcome.USAGE)
+    settings = _settings(data_dir=data_dir)
+    chosen = tuple(job_ids or ())
+    raise typer.Exit(_run(lambda: jobs.retry_jobs(settings, chosen, all_failed=all_failed)))
 
 
 def _settings(**overrides: object) -> Settings:

@@ -2,6 +2,7 @@
 
 from ocr_api.jobs.claim import OPENING, Claim
 from ocr_api.jobs.delivery import Delivery, DeliveryState, DeliveryTry
+from ocr_api.jobs.fairness import Priority
 from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem
 from ocr_api.jobs.media_type import (
     MEDIA_TYPES,
@@ -46,6 +47,7 @@ __all__ = [
     "PageRecord",
     "PageResult",
     "PageStatus",
+    "Priority",
     "Problem",
     "job_after",
     "page_after",

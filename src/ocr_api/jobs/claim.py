@@ -21,6 +21,7 @@ class Claim:
         charged: Claims that count against the limit, this one included (1 = first try).
         model: The model that the page waits for; `auto` = to be routed.
         worker_id: The claimer.
+        left_s: Seconds that the page may still take; None = without a limit.
     """
 
     job: Job
@@ -29,6 +30,7 @@ class Claim:
     charged: int
     model: str
     worker_id: str
+    left_s: float | None = None
 
     @property
     def is_opening(self) -> bool:

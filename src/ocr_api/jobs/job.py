@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ocr_api.errors import OcrApiError, error_class
+from ocr_api.jobs.fairness import Priority
 from ocr_api.jobs.media_type import MediaType
 from ocr_api.jobs.page_ranges import PageRanges
 from ocr_api.jobs.states import ENDED, JobStatus, PageStatus
@@ -77,6 +78,7 @@ class Job:
         has_password: The caller sent one; the store keeps it apart from the job.
         pages_total: Pages of the document; None until it has been opened.
         pages: The pages that are read; None until the document has been opened.
+        priority: Which share of the readers it gets.
         pages_done: Pages read.
         pages_failed: Pages given up.
         attempts: Claims of its pages that counted so far.
@@ -94,6 +96,7 @@ class Job:
     options: JobOptions = field(default_factory=JobOptions)
     owner: str = ""
     has_password: bool = False
+    priority: Priority = Priority.NORMAL
     status: JobStatus = JobStatus.PENDING
     created_at: float = 0.0
     updated_at: float = 0.0
@@ -110,8 +113,22 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """No transition leads on from here."""
+        """The caller has its answer; only an operator's retry leads on from here."""
         return self.status in ENDED
+
+    @property
+    def can_be_retried(self) -> bool:
+        """It failed, and not by its file's fault: the upload is kept until the job expires.
+
+        Not so where it had a password, which nobody knows any more.
+        """
+        is_retryable = self.problem is not None and self.problem.retryable
+        return self.status is JobStatus.FAILED and is_retryable and not self.has_password
+
+    @property
+    def keeps_upload(self) -> bool:
+        """Somebody may still need the file."""
+        return not self.has_ended or self.can_be_retried
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class JobEvent(StrEnum):
     ALL_PAGES_ENDED = "all_pages_ended"
     NO_PAGE_READ = "no_page_read"
     CANCELLED = "cancelled"
+    RETRIED = "retried"
 
 
 class PageEvent(StrEnum):
@@ -48,6 +49,7 @@ class PageEvent(StrEnum):
     READ = "read"
     FAILED_FOR_NOW = "failed_for_now"
     FAILED_FOR_GOOD = "failed_for_good"
+    RETRIED = "retried"
 
 
 ENDED = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
@@ -61,6 +63,7 @@ JOB_TRANSITIONS: dict[tuple[JobStatus, JobEvent], JobStatus] = {
     (JobStatus.PROCESSING, JobEvent.ALL_PAGES_ENDED): JobStatus.COMPLETED,
     (JobStatus.PROCESSING, JobEvent.NO_PAGE_READ): JobStatus.FAILED,
     (JobStatus.PROCESSING, JobEvent.CANCELLED): JobStatus.CANCELLED,
+    (JobStatus.FAILED, JobEvent.RETRIED): JobStatus.PENDING,
 }
 
 PAGE_TRANSITIONS: dict[tuple[PageStatus, PageEvent], PageStatus] = {
@@ -73,6 +76,7 @@ PAGE_TRANSITIONS: dict[tuple[PageStatus, PageEvent], PageStatus] = {
     (PageStatus.CLAIMED, PageEvent.READ): PageStatus.DONE,
     (PageStatus.CLAIMED, PageEvent.FAILED_FOR_NOW): PageStatus.READY,
     (PageStatus.CLAIMED, PageEvent.FAILED_FOR_GOOD): PageStatus.FAILED,
+    (PageStatus.FAILED, PageEvent.RETRIED): PageStatus.READY,
 }
 
 

@@ -1,10 +1,12 @@
 """Jobs and queue in Valkey or Redis, uploads and results in an object store."""
 
 from ocr_api.store.announcements import Announcements, Watch
+from ocr_api.store.audit import Discrepancy, audit
 from ocr_api.store.blobs import Blobs, open_blobs
 from ocr_api.store.connection import connect, connect_listener
 from ocr_api.store.embedded import EmbeddedServer
 from ocr_api.store.job_store import JobStore
+from ocr_api.store.lifecycle import CancelOutcome, FirstAnswer, IdempotencyKey
 from ocr_api.store.limits import (
     CurrentModel,
     FailOutcome,
@@ -16,15 +18,20 @@ from ocr_api.store.limits import (
 from ocr_api.store.local_files import BlobInfo
 from ocr_api.store.names import result_key, upload_key, webhook_body_key
 from ocr_api.store.records import decode_result, encode_result
-from ocr_api.store.sweeper import Sweeper, SweepLimits
+from ocr_api.store.socket_place import running_server_url
+from ocr_api.store.sweeper import Sweeper, SweepLimits, remove_job
 
 __all__ = [
     "Announcements",
     "BlobInfo",
     "Blobs",
+    "CancelOutcome",
     "CurrentModel",
+    "Discrepancy",
     "EmbeddedServer",
     "FailOutcome",
+    "FirstAnswer",
+    "IdempotencyKey",
     "JobList",
     "JobStore",
     "ModelReport",
@@ -33,12 +40,15 @@ __all__ = [
     "Sweeper",
     "Watch",
     "WorkerReport",
+    "audit",
     "connect",
     "connect_listener",
     "decode_result",
     "encode_result",
     "open_blobs",
+    "remove_job",
     "result_key",
+    "running_server_url",
     "upload_key",
     "webhook_body_key",
 ]

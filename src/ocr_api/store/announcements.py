@@ -58,6 +58,12 @@ class Announcements:
         self._is_up = False
 
     @contextmanager
+    def watching_stops(self, job_id: str, watch: Watch) -> Generator[None]:
+        """Has a watch of the caller's woken when the work on a job is to stop."""
+        with self._registered(f"{keys.STOP_NEWS}:{job_id}", watch):
+            yield
+
+    @contextmanager
     def watching(self, job_id: str) -> Generator[Watch]:
         """Watches a job. Read the job *inside*, then wait: so no change falls between."""
         with self._registered(f"{keys.JOB_NEWS}:{job_id}") as watch:
@@ -89,7 +95,7 @@ class Announcements:
         """Passes news on until the connection breaks."""
         news = subscription(self._listener)
         try:
-            await news.subscribe(keys.JOB_NEWS, keys.PAGE_NEWS, keys.DELIVERY_NEWS)
+            await news.subscribe(keys.JOB_NEWS, keys.PAGE_NEWS, keys.DELIVERY_NEWS, keys.STOP_NEWS)
             await self._pass_on(news)
         finally:
             with anyio.CancelScope(shield=True):
@@ -116,7 +122,7 @@ class Announcements:
         if message["type"] != "message":
             return
         channel = (message["channel"] or b"").decode()
-        subject = message["data"].decode() if channel == keys.JOB_NEWS else _ANY_PAGE
+        subject = _ANY_PAGE if channel == keys.PAGE_NEWS else message["data"].decode()
         for watch in self._watches.get(f"{channel}:{subject}", ()):
             watch.notify()
 
@@ -127,8 +133,8 @@ class Announcements:
                 watch.notify()
 
     @contextmanager
-    def _registered(self, subject: str) -> Generator[Watch]:
-        watch = Watch()
+    def _registered(self, subject: str, watch: Watch | None = None) -> Generator[Watch]:
+        watch = watch or Watch()
         self._watches.setdefault(subject, set()).add(watch)
         try:
             yield watch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol, TypedDict, cast
 
 from redis.asyncio import Redis
@@ -35,9 +35,13 @@ class Commands(Protocol):
 
     async def zrem(self, name: str, value: str) -> int: ...  # noqa: D102
 
-    async def set(self, name: str, value: bytes, *, ex: int) -> object: ...  # noqa: D102
-
     async def mget(self, keys: list[str]) -> list[bytes | None]: ...  # noqa: D102
+
+    async def lrange(self, name: str, start: int, end: int) -> list[bytes]: ...  # noqa: D102
+
+    async def config_get(self, *patterns: str) -> Mapping[str, str]: ...  # noqa: D102
+
+    def scan_iter(self, match: str, count: int) -> AsyncIterator[bytes]: ...  # noqa: D102
 
     async def ping(self) -> object: ...  # noqa: D102
 

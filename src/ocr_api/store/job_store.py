@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from redis.asyncio import Redis
 
-from ocr_api.errors import StoreSchemaError
+from ocr_api.errors import StoreError, StoreSchemaError
 from ocr_api.store import keys
 from ocr_api.store.deliveries import Deliveries
 from ocr_api.store.failures import redis_failures
 from ocr_api.store.jobs import Jobs
+from ocr_api.store.lifecycle import Lifecycle
 from ocr_api.store.limits import StoreLimits
 from ocr_api.store.pages import Pages
 from ocr_api.store.scripts import Script, Scripts
 from ocr_api.store.workers import Workers
 
+DURABLE: Mapping[str, tuple[str, ...]] = {
+    "maxmemory-policy": ("noeviction",),
+    "appendonly": ("yes",),
+    "appendfsync": ("always", "everysec"),
+}
+"""Settings of a server that loses nothing, the best value first."""
 
-class JobStore(Jobs, Pages, Workers, Deliveries):
+WHAT_IS_LOST: Mapping[str, str] = {
+    "maxmemory-policy": "the server may throw jobs away when its memory is full",
+    "appendonly": "jobs are lost when the server restarts",
+    "appendfsync": "the last jobs before a power cut are lost",
+}
+
+
+class JobStore(Jobs, Pages, Workers, Lifecycle, Deliveries):
     """Everything that the processes tell each other.
 
     Every change is one script call on the server, so it happens whole or not at all; times are
@@ -31,6 +46,7 @@ class JobStore(Jobs, Pages, Workers, Deliveries):
         Pages.__init__(self, scripts)
         Workers.__init__(self, redis, scripts)
         Deliveries.__init__(self, scripts)
+        Lifecycle.__init__(self, redis, scripts)
 
     async def check_schema(self) -> None:
         """Writes the version of the layout into a new queue, and refuses a newer one.
@@ -51,6 +67,19 @@ class JobStore(Jobs, Pages, Workers, Deliveries):
         """Returns when the server answers; raises `StoreUnavailableError` else."""
         with redis_failures():
             await self._commands.ping()
+
+    async def settings_at_risk(self) -> list[str]:
+        """Tells what in an external server's settings could lose jobs; none = all is well."""
+        try:
+            with redis_failures():
+                found = await self._commands.config_get(*DURABLE)
+        except StoreError:
+            return ["the server does not tell its settings (CONFIG GET); see docs/operations.md"]
+        wrong = {name: found.get(name) for name in DURABLE if found.get(name) not in DURABLE[name]}
+        return [
+            f"{name} is {value}, so that {WHAT_IS_LOST[name]}; set it to {DURABLE[name][0]}"
+            for name, value in wrong.items()
+        ]
 
     async def server_time(self) -> float:
         """Gives the server's clock: seconds since the epoch."""

@@ -14,6 +14,7 @@ from ocr_api.jobs import ENDED, Job, JobStatus, PageRecord
 from ocr_api.store import keys
 from ocr_api.store.commands import batch, commands
 from ocr_api.store.failures import redis_failures
+from ocr_api.store.lifecycle import IdempotencyKey, key_in_use, queue_full
 from ocr_api.store.limits import JobList
 from ocr_api.store.records import decode_fields, decode_job, decode_page, encode_job
 from ocr_api.store.scripts import Script, Scripts
@@ -31,23 +32,43 @@ class Jobs:
         self._commands = commands(redis)
         self._scripts = scripts
 
-    async def create(self, job: Job, password: str | None = None) -> Job:
+    async def create(
+        self,
+        job: Job,
+        password: str | None = None,
+        *,
+        key: IdempotencyKey | None = None,
+        fingerprint: str = "",
+    ) -> Job:
         """Stores a job and queues the opening of its document, in the lane of `job.model`.
 
         Idempotent: where a job with this id exists, that one is given and nothing changes.
-        Ends the note of its upload (`note_upload`).
+        Ends the note of its upload (`admit`).
 
         Args:
             job: As submitted.
             password: Of its document; lies under a key of its own until the job ends.
+            key: The caller's Idempotency-Key, which stands for this job from now on.
+            fingerprint: Of the payload; goes with `key`.
 
         Returns:
             The job as stored.
+
+        Raises:
+            QueueFullError: As many jobs wait as may.
+            IdempotencyKeyInUseError: The key went to another job meanwhile.
         """
         job = replace(job, has_password=bool(password))
         fields = chain.from_iterable(encode_job(job).items())
-        reply = await self._scripts.call(Script.CREATE, job.id, job.model, password or "", *fields)
-        return decode_job(decode_fields(reply))
+        digest = "" if key is None else key.digest
+        secrets = (password or "", digest, fingerprint)
+        reply = await self._scripts.call(Script.CREATE, job.id, job.model, *secrets, *fields)
+        outcome, stored = cast("tuple[bytes, object]", reply)
+        if outcome == b"full":
+            raise queue_full()
+        if outcome == b"in_use":
+            raise key_in_use()
+        return decode_job(decode_fields(stored))
 
     async def get(self, job_id: str) -> Job:
         """Gives a job.
@@ -145,16 +166,6 @@ class Jobs:
         """Notes that the upload and the lost results of an ended job are gone."""
         with redis_failures():
             await self._commands.zrem(keys.UNTIDIED, job_id)
-
-    async def note_upload(self, job_id: str, ttl_s: int = 3600) -> None:
-        """Tells the sweeper that an upload for this id is coming in; `create` ends the note.
-
-        Args:
-            job_id: Of the job to be.
-            ttl_s: How long the note holds, at least 1; longer than an upload may take.
-        """
-        with redis_failures():
-            await self._commands.set(keys.intent_key(job_id), b"1", ex=ttl_s)
 
     async def uploading(self, job_ids: Sequence[str]) -> set[str]:
         """Gives those of the ids whose upload is noted as coming in."""

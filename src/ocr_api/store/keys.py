@@ -47,6 +47,15 @@ ENDED = "{ocr}:ended"
 UNTIDIED = "{ocr}:untidied"
 """Sorted set of ended job ids whose upload and lost results still lie about, by time of end."""
 
+FAIR = "{ocr}:fair"
+"""Hash: where the clocks of fair shares stand (see `jobs/fairness.py`)."""
+
+EVENTS = "{ocr}:events:"
+"""Prefix + job id. List: what happened to a job, as JSON; the place in it is the event's id."""
+
+IDEMPOTENCY = "{ocr}:idempotency:"
+"""Prefix + digest. Hash: the job that a caller's Idempotency-Key stands for, and of what."""
+
 INTENT = "{ocr}:intent:"
 """Prefix + job id. Short-lived string: its upload is coming in, the sweeper leaves it alone."""
 
@@ -91,6 +100,9 @@ CURRENT_MODEL = "{ocr}:model"
 JOB_NEWS = "{ocr}:news:job"
 """Channel: the id of a job that changed."""
 
+STOP_NEWS = "{ocr}:news:stop"
+"""Channel: the id of a job whose work is to stop."""
+
 PAGE_NEWS = "{ocr}:news:page"
 """Channel: the lane in which a page became ready."""
 
@@ -111,6 +123,11 @@ def page_key(job_id: str, number: int) -> str:
 def secret_key(job_id: str) -> str:
     """Gives the key of a password that a job's document needs."""
     return DOCUMENT_KEY + job_id
+
+
+def events_key(job_id: str) -> str:
+    """Gives the key of a job's list of events."""
+    return EVENTS + job_id
 
 
 def intent_key(job_id: str) -> str:
@@ -147,10 +164,14 @@ def lua_names() -> dict[str, str]:
         "delivery_log": DELIVERY_LOG,
         "delivery_leases": DELIVERY_LEASES,
         "delivery_news": DELIVERY_NEWS,
+        "fair": FAIR,
+        "events": EVENTS,
+        "idempotency": IDEMPOTENCY,
         "worker_reports": WORKER_REPORTS,
         "workers_seen": WORKERS_SEEN,
         "workers_live": WORKERS_LIVE,
         "current_model": CURRENT_MODEL,
         "job_news": JOB_NEWS,
         "page_news": PAGE_NEWS,
+        "stop_news": STOP_NEWS,
     }

@@ -17,6 +17,8 @@ class StoreLimits:
         lease_s: How long a claim lasts without renewal.
         max_attempts: Charged claims of a page before it is given up, at least 1.
         result_ttl_s: How long an ended job and its results are kept.
+        page_timeout_s: Seconds of work that a page may take, its failed attempts together.
+        max_queued_jobs: Jobs that have not ended; more are refused.
         retry_backoff_s: Waits before the second, third, ... attempt; the last one repeats.
         pages_at_once: Page tasks that one script call makes, removes or reads: bounds how long a
             document of thousands of pages keeps the server.
@@ -25,6 +27,8 @@ class StoreLimits:
     lease_s: float = 30.0
     max_attempts: int = 3
     result_ttl_s: int = 24 * 3600
+    page_timeout_s: float = 300.0
+    max_queued_jobs: int = 200_000
     retry_backoff_s: tuple[float, ...] = (0.3, 2.0)
     pages_at_once: int = 500
 

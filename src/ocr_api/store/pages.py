@@ -21,12 +21,12 @@ class Pages:
         self._scripts = scripts
 
     async def claim(self, worker_id: str, models: Sequence[str]) -> Claim | None:
-        """Claims the oldest page that is ready in the lanes of these models; None = nothing there.
+        """Claims the next ready page in the lanes of these models; None = nothing there.
 
-        Counts as an attempt at once, so that crashes count too. A page whose attempts are used up
-        fails instead, with `attempts_exhausted`, and the next one is tried. After an error it is
-        unknown whether a page was claimed: don't repeat the call for the same slot's sake, its
-        lease brings the page back.
+        Counts as an attempt at once, so that crashes count too. A page whose attempts or time are
+        used up fails instead, with `attempts_exhausted` or `page_timeout`, and the next one is
+        tried. After an error it is unknown whether a page was claimed: don't repeat the call for
+        the same slot's sake, its lease brings the page back.
         """
         if not models:
             return None
@@ -132,7 +132,9 @@ def _fence(claim: Claim) -> tuple[str, int, int]:
 
 
 def _claim(reply: object, worker_id: str) -> Claim:
-    job, number, attempt, charged, model = cast("tuple[object, int, int, int, bytes]", reply)
+    job, number, attempt, charged, model, left_s = cast(
+        "tuple[object, int, int, int, bytes, bytes]", reply
+    )
     return Claim(
         job=decode_job(decode_fields(job)),
         page_number=number,
@@ -140,4 +142,5 @@ def _claim(reply: object, worker_id: str) -> Claim:
         charged=charged,
         model=model.decode(),
         worker_id=worker_id,
+        left_s=float(left_s),
     )

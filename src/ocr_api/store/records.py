@@ -20,6 +20,7 @@ from ocr_api.jobs import (
     PageRecord,
     PageResult,
     PageStatus,
+    Priority,
     Problem,
 )
 from ocr_api.store.limits import WorkerReport
@@ -55,6 +56,7 @@ def encode_job(job: Job) -> dict[str, str]:
         "upload_key": job.upload_key,
         "owner": job.owner,
         "has_password": str(int(job.has_password)),
+        "priority": job.priority.value,
         "status": JobStatus.PENDING.value,
         "options": _OPTIONS.dump_json(job.options).decode(),
         "warnings": dump_texts(job.warnings),
@@ -80,6 +82,7 @@ def decode_job(fields: Fields) -> Job:
         filename=fields.get("filename"),
         owner=fields["owner"],
         has_password=fields.get("has_password") == "1",
+        priority=Priority(fields.get("priority", Priority.NORMAL)),
         options=_OPTIONS.validate_json(fields["options"]),
         status=JobStatus(fields["status"]),
         created_at=float(fields["created_at"]),

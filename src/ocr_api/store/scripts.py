@@ -14,8 +14,9 @@ import anyio.to_thread
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from ocr_api.errors import AttemptsExhaustedError
+from ocr_api.errors import AttemptsExhaustedError, PageTimeoutError
 from ocr_api.jobs import JOB_TRANSITIONS, PAGE_TRANSITIONS
+from ocr_api.jobs.fairness import ARRIVAL_STEP, CLASS_BASES, PAGE_STEP, STRIDES
 from ocr_api.store import keys
 from ocr_api.store.commands import Argument, commands
 from ocr_api.store.failures import redis_failures
@@ -40,6 +41,10 @@ class Script(StrEnum):
     CREATE = "create"
     CLAIM = "claim"
     OPEN = "open"
+    ADMIT = "admit"
+    WITHDRAW = "withdraw"
+    CANCEL = "cancel"
+    RETRY = "retry"
     RENEW = "renew"
     ROUTE = "route"
     FINISH = "finish"
@@ -119,9 +124,14 @@ def _preamble(limits: StoreLimits) -> str:
         "deliveries_per_receiver": _DELIVERIES_PER_RECEIVER,
         "tries_kept": _TRIES_KEPT,
         "ends_told": keys.ENDS_TOLD,
+        "page_timeout_s": limits.page_timeout_s,
+        "max_queued_jobs": limits.max_queued_jobs,
+        "page_step": PAGE_STEP,
+        "arrival_step": ARRIVAL_STEP,
     }
     backoff = ", ".join(str(float(wait)) for wait in limits.retry_backoff_s)
-    problem = _quote(json.dumps(_exhausted_problem()))
+    exhausted = _quote(json.dumps(_exhausted_problem()))
+    timeout = _quote(json.dumps(_timeout_problem(limits.page_timeout_s)))
     return "\n".join(
         (
             _lua_table("KEY", {name: _quote(key) for name, key in keys.lua_names().items()}),
@@ -130,13 +140,30 @@ def _preamble(limits: StoreLimits) -> str:
             _lua_table("LIMIT", {name: str(value) for name, value in numbers.items()}),
             f"LIMIT.backoff_s = {{ {backoff} }}",
             f"LIMIT.delivery_id = {_quote(keys.DELIVERY_ID)}",
-            f"LIMIT.exhausted_problem = {problem}\n",
+            f"LIMIT.exhausted_problem = {exhausted}",
+            f"LIMIT.timeout_problem = {timeout}",
+            f"local CLASSES = {{ {_classes()} }}\n",
         )
     )
 
 
 def _transitions(table: Mapping[tuple[_Status, _Event], _Status]) -> dict[str, str]:
     return {f"{status}:{event}": _quote(after) for (status, event), after in table.items()}
+
+
+def _classes() -> str:
+    """Writes the priorities down, the most urgent first; ranks as text, which Lua keeps exact."""
+    rows = [
+        _inline_table(
+            {"name": _quote(name), "base": _quote(str(base)), "stride": str(STRIDES[name])}
+        )
+        for name, base in CLASS_BASES.items()
+    ]
+    return ", ".join(rows)
+
+
+def _inline_table(entries: Mapping[str, str]) -> str:
+    return f"{{ {', '.join(f'{name} = {value}' for name, value in entries.items())} }}"
 
 
 def _lua_table(name: str, entries: Mapping[str, str]) -> str:
@@ -147,6 +174,17 @@ def _lua_table(name: str, entries: Mapping[str, str]) -> str:
 def _quote(text: str) -> str:
     """Gives a Lua string literal; JSON's escapes are Lua's for the ASCII text that is used here."""
     return json.dumps(text)
+
+
+def _timeout_problem(limit_s: float) -> dict[str, object]:
+    return {
+        "code": PageTimeoutError.code,
+        "retryable": PageTimeoutError.retryable,
+        "detail": (
+            f"The attempts at the page took longer than JOB_TIMEOUT ({limit_s:g} s) together; "
+            "the last one told why it failed in the worker's log."
+        ),
+    }
 
 
 def _exhausted_problem() -> dict[str, object]:

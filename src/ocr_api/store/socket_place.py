@@ -33,6 +33,18 @@ def find_socket_path(folder: Path) -> Path:
     return short / "valkey.sock"
 
 
+def running_server_url(data_dir: Path) -> str | None:
+    """Gives the address of the embedded server of a data directory; None = none was started.
+
+    Blocking. A socket may also be left of a server that was killed: try it.
+    """
+    folder = data_dir / "valkey"
+    if not folder.is_dir():
+        return None
+    path = find_socket_path(folder)
+    return socket_url(path) if path.exists() else None
+
+
 def socket_url(path: Path) -> str:
     """Gives the address of a server behind a socket, as `connect` takes it."""
     return f"unix://{quote(str(path))}"

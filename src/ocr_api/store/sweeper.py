@@ -21,7 +21,6 @@ from ocr_api.store.names import (
     delivery_id_of,
     job_id_of,
     result_key,
-    upload_key,
 )
 
 _BATCH = 100
@@ -65,6 +64,17 @@ def lost_results(job_id: str, pages: Iterable[PageRecord]) -> list[str]:
         for attempt in range(1, page.attempt + 1)
         if (key := result_key(job_id, page.number, attempt)) != page.result_key
     ]
+
+
+async def remove_job(store: JobStore, blobs: Blobs, job: Job) -> bool:
+    """Removes an ended job's blobs, then the job: after a crash in between it is found again.
+
+    False where it has not ended, or is unknown by now.
+    """
+    pages = await store.pages(job)
+    committed = _committed_results(pages)
+    await _delete(blobs, [job.upload_key, *lost_results(job.id, pages), *committed])
+    return await store.remove(job.id)
 
 
 class Sweeper:
@@ -111,11 +121,12 @@ class Sweeper:
         removed = 0
         while expired := await self._store.expired(_BATCH):
             for job in expired:
-                await self._remove(job)
+                await remove_job(self._store, self._blobs, job)
             removed += len(expired)
         while ended := await self._store.untidied(_BATCH):
-            for job_id in ended:
-                await self._tidy(job_id)
+            tidied = [await self._tidy(job_id) for job_id in ended]
+            if not all(tidied):
+                break
         return removed
 
     async def sweep_orphans(self) -> int:
@@ -137,25 +148,19 @@ class Sweeper:
             removed += 1
         return removed
 
-    async def _remove(self, job: Job) -> None:
-        """Removes a job's blobs, then the job: after a crash in between it is found again."""
-        pages = await self._store.pages(job)
-        await self._delete(
-            [job.upload_key, *lost_results(job.id, pages), *_committed_results(pages)]
-        )
-        await self._store.remove(job.id)
-
-    async def _tidy(self, job_id: str) -> None:
+    async def _tidy(self, job_id: str) -> bool:
+        """Removes what an ended job needs no more; False where somebody changes it just now."""
         try:
-            pages = await self._store.pages(await self._store.get(job_id))
+            job = await self._store.get(job_id)
+            pages = await self._store.pages(job)
+            if not job.has_ended or await self._store.get(job_id) != job:
+                return False
+            upload = [] if job.keeps_upload else [job.upload_key]
+            await _delete(self._blobs, [*upload, *lost_results(job_id, pages)])
         except UnknownJobError:
-            pages = []
-        await self._delete([upload_key(job_id), *lost_results(job_id, pages)])
+            pass
         await self._store.mark_tidied(job_id)
-
-    async def _delete(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            await self._blobs.delete(key)
+        return True
 
     async def _find_orphans(self, found: Sequence[BlobInfo]) -> list[BlobInfo]:
         owners = {blob.key: job_id for blob in found if (job_id := job_id_of(blob.key))}
@@ -190,6 +195,11 @@ class Sweeper:
                 blob, has_job=blob.key in needed, is_uploading=False, now=now, grace_s=grace_s
             )
         ]
+
+
+async def _delete(blobs: Blobs, keys: Iterable[str]) -> None:
+    for key in keys:
+        await blobs.delete(key)
 
 
 def _committed_results(pages: Iterable[PageRecord]) -> list[str]:

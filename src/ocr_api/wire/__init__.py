@@ -8,6 +8,7 @@ from ocr_api.wire.document import (
     result_schema,
     unread_page,
 )
+from ocr_api.wire.event import JobEventView, LoggedEvent, event_view
 from ocr_api.wire.job import (
     JobAccepted,
     JobList,
@@ -68,10 +69,12 @@ __all__ = [
     "HealthView",
     "JobAccepted",
     "JobEvent",
+    "JobEventView",
     "JobList",
     "JobProgress",
     "JobView",
     "LineView",
+    "LoggedEvent",
     "ModelList",
     "ModelStatus",
     "ModelView",
@@ -95,6 +98,7 @@ __all__ = [
     "delivery_list_view",
     "delivery_view",
     "document_page",
+    "event_view",
     "instant",
     "job_event",
     "job_links",

@@ -99,6 +99,7 @@ def job_links(job_id: str) -> dict[str, str]:
         "wait": f"{itself}?wait={_WAIT_S}",
         "page": f"{itself}/pages/{{n}}",
         "result": f"{itself}/result{{?format}}",
+        "events": f"{itself}/events",
     }
 
 

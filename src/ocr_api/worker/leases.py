@@ -10,7 +10,7 @@ import anyio
 from ocr_api.errors import StoreError
 from ocr_api.jobs import Claim
 from ocr_api.observability import get_logger
-from ocr_api.store import JobStore
+from ocr_api.store import Announcements, JobStore, Watch
 
 _log = get_logger(__name__)
 
@@ -20,14 +20,20 @@ class Leases:
 
     Args:
         store: Where leases are renewed.
+        announcements: Tell when a job's work is to stop.
         worker_id: The claimer.
         interval_s: Seconds between renewals; a third of the lease leaves two misses.
     """
 
-    def __init__(self, store: JobStore, worker_id: str, interval_s: float) -> None:
+    def __init__(
+        self, store: JobStore, announcements: Announcements, worker_id: str, interval_s: float
+    ) -> None:
         self._store = store
+        self._announcements = announcements
+        self._news = Watch()
         self._worker_id = worker_id
         self._interval_s = interval_s
+        self._patience_s = min(1.0, interval_s)
         self._held: dict[str, tuple[Claim, anyio.CancelScope]] = {}
 
     @property
@@ -43,7 +49,8 @@ class Leases:
     @contextmanager
     def held(self, claim: Claim) -> Generator[anyio.CancelScope]:
         """Renews the claim during the context; the scope is cancelled when the claim is lost."""
-        with anyio.CancelScope() as scope:
+        stops = self._announcements.watching_stops(claim.job.id, self._news)
+        with anyio.CancelScope() as scope, stops:
             self._held[claim.name] = (claim, scope)
             try:
                 yield scope
@@ -51,13 +58,17 @@ class Leases:
                 del self._held[claim.name]
 
     async def keep(self) -> None:
-        """Renews for ever; an absent store is waited for, since only it can say what is lost."""
+        """Renews for ever, at once where a job was cancelled.
+
+        An absent store is waited for, since only it can say what is lost.
+        """
         while True:
-            await anyio.sleep(self._interval_s)
+            await self._news.changed(self._interval_s)
             try:
                 await self._renew()
             except StoreError as exc:
                 _log.warning("leases_not_renewed", code=exc.code, detail=exc.detail)
+                await anyio.sleep(self._patience_s)
 
     async def _renew(self) -> None:
         claims = self.claims

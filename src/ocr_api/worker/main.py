@@ -130,14 +130,7 @@ def build_worker(
 ) -> Worker:
     """Joins the parts of a worker; starts nothing."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    store = JobStore(
-        connections.redis,
-        StoreLimits(
-            lease_s=settings.lease_seconds,
-            max_attempts=settings.max_attempts,
-            result_ttl_s=settings.job_result_ttl,
-        ),
-    )
+    store = JobStore(connections.redis, _store_limits(settings))
     announcements = Announcements(connections.listener)
     reports = {
         spec.id: ModelReport(reason=catalog.availability(spec.id, host).reason)
@@ -150,7 +143,7 @@ def build_worker(
             store,
             connections.blobs,
             PageReader(reader_plan(settings), catalog, host),
-            Leases(store, worker_id, settings.lease_seconds / 3),
+            Leases(store, announcements, worker_id, settings.lease_seconds / 3),
             served,
         ),
         announcements=announcements,
@@ -160,6 +153,16 @@ def build_worker(
         ),
         reports=reports,
         drain_s=settings.drain_seconds,
+    )
+
+
+def _store_limits(settings: Settings) -> StoreLimits:
+    return StoreLimits(
+        lease_s=settings.lease_seconds,
+        max_attempts=settings.max_attempts,
+        result_ttl_s=settings.job_result_ttl,
+        page_timeout_s=settings.job_timeout,
+        max_queued_jobs=settings.max_queued_jobs,
     )
 
 

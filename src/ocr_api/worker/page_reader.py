@@ -33,6 +33,9 @@ from ocr_api.worker.page_steps import (
 _DOCUMENT_CHILD_REQUESTS = 1000
 """A document child is replaced after so many openings and pages: no leak of a decoder grows."""
 
+_LEAST_S = 0.01
+"""A page whose time is over is still asked for, so that its child's end is told as usual."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReaderPlan:
@@ -66,12 +69,14 @@ class RoutedPage:
         traits: What the inspector saw; None = not inspected.
         choice: The model that reads it, and why.
         started_at: `time.monotonic()` at the start of decoding.
+        left_s: Seconds that reading it may take.
     """
 
     page: RenderedPage
     traits: PageTraits | None
     choice: RouteChoice
     started_at: float
+    left_s: float
 
 
 class PageReader:
@@ -127,8 +132,9 @@ class PageReader:
         started_at = time.monotonic()
         page = await render_page(self._documents, source, self._plan.document_limits)
         try:
-            traits = await self._inspect(page, model)
-            return RoutedPage(page, traits, self._choose(model, traits), started_at)
+            traits = await self._inspect(page, model, self._left_s(source, started_at))
+            left_s = self._left_s(source, started_at)
+            return RoutedPage(page, traits, self._choose(model, traits), started_at, left_s)
         except BaseException:
             page.files.close()
             raise
@@ -172,10 +178,14 @@ class PageReader:
         pools = {"documents": self._documents, "inspection": self._inspectors, **self._models}
         return {name: tuple(child.pid for child in pool.children) for name, pool in pools.items()}
 
-    async def _inspect(self, page: RenderedPage, model: str) -> PageTraits | None:
+    def _left_s(self, source: PageSource, started_at: float) -> float:
+        allowed_s = self._plan.page_timeout_s if source.left_s is None else source.left_s
+        return max(_LEAST_S, allowed_s - (time.monotonic() - started_at))
+
+    async def _inspect(self, page: RenderedPage, model: str, timeout_s: float) -> PageTraits | None:
         if model != AUTO and not self._catalog.model(model).inspect:
             return None
-        return await inspect_page(self._inspectors, page, self._plan.page_timeout_s)
+        return await inspect_page(self._inspectors, page, timeout_s)
 
     def _choose(self, model: str, traits: PageTraits | None) -> RouteChoice:
         if model != AUTO:
@@ -192,7 +202,7 @@ class PageReader:
             return PageText(image.width_px, image.height_px)
         pool = self._model_pool(routed.choice.model)
         async with self._reading:
-            return await read_page(pool, routed.page, traits, source, self._plan.page_timeout_s)
+            return await read_page(pool, routed.page, traits, source, routed.left_s)
 
     def _model_pool(self, model: str) -> ChildPool:
         if model not in self._models:

@@ -69,6 +69,7 @@ class PageSource:
         attempt: Which try at this page this is, from 1.
         document: Names the document, so that a child can keep it open; empty = it does not.
         password: Opens an encrypted document; never logged.
+        left_s: Seconds that the page may still take; None = as the reader's plan says.
     """
 
     descriptor: int
@@ -78,6 +79,7 @@ class PageSource:
     attempt: int = 1
     document: str = ""
     password: str | None = field(default=None, repr=False)
+    left_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,10 @@ def _document_death(death: ChildDiedError) -> OcrApiError:
 
 
 def _too_slow(timeout_s: float) -> OcrApiError:
-    msg = f"Reading the page took longer than JOB_TIMEOUT ({timeout_s:g} s); it was stopped."
+    msg = (
+        "The page took longer than JOB_TIMEOUT allows, its earlier attempts included; "
+        f"it was stopped after {timeout_s:.3g} s."
+    )
     return PageTimeoutError(msg, limit=timeout_s)
 
 

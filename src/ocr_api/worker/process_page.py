@@ -172,6 +172,7 @@ async def _source(claim: Claim, descriptor: int, parts: Parts) -> PageSource:
         claim.charged,
         document=job.id,
         password=await parts.store.password(job),
+        left_s=claim.left_s,
     )
 
 

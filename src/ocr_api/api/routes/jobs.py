@@ -7,8 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ocr_api.api.admission import Payload, admitted, idempotency_key, payload_of, replay
 from ocr_api.api.answers import is_match, job_response, json_response, page_response
-from ocr_api.api.body import body_pieces, open_body
+from ocr_api.api.body import Option, body_pieces, open_body
 from ocr_api.api.filenames import clean_filename
 from ocr_api.api.model_choice import choose_model
 from ocr_api.api.negotiation import choose_format
@@ -23,6 +24,7 @@ from ocr_api.catalog import Resolution
 from ocr_api.errors import InvalidOptionError
 from ocr_api.jobs import Job, JobStatus
 from ocr_api.renderers import FORMATS
+from ocr_api.store import IdempotencyKey
 from ocr_api.wire import accepted_view, job_list_view
 
 router = APIRouter(tags=["jobs"])
@@ -44,19 +46,19 @@ async def submit(request: Request, services: FromApp) -> Response:
     The file comes as the field `file` of a multipart form, as the body itself, or as `base64` in
     JSON. Options are form fields, query parameters or JSON members.
     """
-    refuse_later_headers(request)
+    key = idempotency_key(request)
     pieces = body_pieces(request, services.limits)
     async with refusals_drained(pieces):
         body = await open_body(request, pieces, services.limits)
         query = tuple(request.query_params.multi_items())
         check_options(services, (*query, *body.options))
         job_id = secrets.token_urlsafe(16)
-        async with kept_upload(services, body, job_id) as upload:
-            await body.finish()
-            choices = check_options(services, (*query, *body.options))
-            resolution = await choose_model(services, choices.model)
-            job = new_job(job_id, upload, choices, resolution, body.filename)
-            job = await services.store.create(job, choices.password)
+        async with admitted(services, job_id, key) as first:
+            payload = payload_of(services, body, job_id, key)
+            if first is not None:
+                job = await replay(services, payload, query, first)
+            else:
+                job = await create_job(services, payload, query, job_id, key)
     answer = json_response(accepted_view(job), status=202)
     answer.headers["Location"] = f"/ocr/{job.id}"
     answer.headers["Retry-After"] = "1"
@@ -123,15 +125,21 @@ async def show_result(
     return answer
 
 
-def refuse_later_headers(request: Request) -> None:
-    """Refuses a promise that this version cannot keep.
-
-    Raises:
-        InvalidOptionError: There is an Idempotency-Key.
-    """
-    if "idempotency-key" in request.headers:
-        msg = "The header Idempotency-Key is not offered by this version; leave it out."
-        raise InvalidOptionError(msg, option="Idempotency-Key")
+async def create_job(
+    services: Services,
+    payload: Payload,
+    query: tuple[Option, ...],
+    job_id: str,
+    key: IdempotencyKey | None,
+) -> Job:
+    """Keeps the upload, then creates the job."""
+    async with kept_upload(services, payload, job_id) as upload:
+        await payload.finish()
+        choices = check_options(services, (*query, *payload.options))
+        resolution = await choose_model(services, choices.model)
+        job = new_job(job_id, upload, choices, resolution, payload.filename)
+        fingerprint = "" if key is None else payload.fingerprint(query)
+        return await services.store.create(job, choices.password, key=key, fingerprint=fingerprint)
 
 
 def check_options(services: Services, given: tuple[tuple[str, object], ...]) -> Choices:
@@ -155,5 +163,6 @@ def new_job(
         upload_key=upload.key,
         filename=choices.filename or clean_filename(sent_name),
         options=choices.job,
+        priority=choices.priority,
         warnings=() if resolution.warning is None else (resolution.warning,),
     )

@@ -1,31 +1,81 @@
--- Claims the oldest ready page over some lanes. ARGV: worker, lane, lane...
--- Gives {job, number, attempt, charged, model}, or nothing. What can no longer be claimed goes.
+-- Claims the next ready page over some lanes, by fair shares (jobs/fairness.py).
+-- ARGV: worker, lane, lane... Gives {job, number, attempt, charged, model, seconds it may take}, or
+-- nothing. What can no longer be claimed goes.
 local STALE_ENTRIES_AT_ONCE = 1000
 local worker = ARGV[1]
 
-local function first_ready()
-  local lane, task, rank
-  for index = 2, #ARGV do
-    local head = redis.call('ZRANGE', KEY.ready .. ARGV[index], 0, 0, 'WITHSCORES')
-    if head[1] and (not rank or tonumber(head[2]) < rank) then
-      lane, task, rank = ARGV[index], head[1], tonumber(head[2])
+-- Keeps the lowest page of each class in `heads`.
+local function look_at(lane, heads)
+  local lowest = redis.call('ZRANGE', KEY.ready .. lane, 0, 0, 'WITHSCORES')
+  for index, class in ipairs(CLASSES) do
+    local above = CLASSES[index + 1]
+    if lowest[1] and not (above and tonumber(lowest[2]) >= tonumber(above.base)) then
+      local rank = tonumber(lowest[2])
+      local best = heads[class.name]
+      if not best or rank < best.rank or (rank == best.rank and lowest[1] < best.task) then
+        heads[class.name] = { lane = lane, task = lowest[1], rank = rank, class = class }
+      end
+      if above then
+        lowest = redis.call('ZRANGEBYSCORE', KEY.ready .. lane, above.base, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+      end
     end
   end
-  return lane, task
+end
+
+local function first_ready()
+  local heads, waiting = {}, {}
+  for index = 2, #ARGV do
+    look_at(ARGV[index], heads)
+  end
+  for _, class in ipairs(CLASSES) do
+    waiting[#waiting + 1] = heads[class.name]
+  end
+  return waiting
+end
+
+-- Chooses between the classes that wait; one that waits alone costs nothing.
+local function choose(waiting)
+  if #waiting < 2 then
+    return waiting[1]
+  end
+  local clock = tonumber(redis.call('HGET', KEY.fair, 'clock') or '0')
+  local chosen, start
+  for _, head in ipairs(waiting) do
+    local pass = tonumber(redis.call('HGET', KEY.fair, 'pass:' .. head.class.name) or '0')
+    local begins = math.max(pass, clock)
+    if not start or begins < start then
+      chosen, start = head, begins
+    end
+  end
+  local after = string.format('%.0f', start + chosen.class.stride)
+  redis.call('HSET', KEY.fair, 'pass:' .. chosen.class.name, after, 'clock', string.format('%.0f', start))
+  return chosen
+end
+
+local function move_clock(head)
+  local field, rank = 'clock:' .. head.class.name, head.rank - tonumber(head.class.base)
+  if rank > tonumber(redis.call('HGET', KEY.fair, field) or '0') then
+    redis.call('HSET', KEY.fair, field, string.format('%.0f', rank))
+  end
 end
 
 for _ = 1, STALE_ENTRIES_AT_ONCE do
-  local lane, task = first_ready()
-  if not task then
+  local head = choose(first_ready())
+  if not head then
     return false
   end
-  redis.call('ZREM', KEY.ready .. lane, task)
-  local id, number = parse_task(task)
+  redis.call('ZREM', KEY.ready .. head.lane, head.task)
+  local id, number = parse_task(head.task)
   if job_is_live(id) and redis.call('HGET', page_key(id, number), 'status') == 'ready' then
-    if not is_exhausted(id, number) then
-      return take_page(id, number, worker, server_time())
+    local time = server_time()
+    if is_exhausted(id, number) then
+      exhaust_page(id, number, time)
+    elseif spent_s(id, number) >= LIMIT.page_timeout_s then
+      fail_late_page(id, number, time)
+    else
+      move_clock(head)
+      return take_page(id, number, worker, time)
     end
-    exhaust_page(id, number, server_time())
   end
 end
 return false

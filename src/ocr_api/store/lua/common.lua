@@ -1,4 +1,6 @@
--- Shared by all scripts. Above it stand KEY, JOB_AFTER, PAGE_AFTER and LIMIT, written from Python's own tables.
+-- Shared by all scripts. Above it stand KEY, JOB_AFTER, PAGE_AFTER, LIMIT and CLASSES, written from
+-- Python's own tables.
+local MOST_EVENTS = 20000
 
 local function server_time()
   local time = redis.call('TIME')
@@ -31,7 +33,17 @@ local function announce_job(id)
   redis.call('PUBLISH', KEY.job_news, id)
 end
 
--- A rank above all earlier ones, even when the clock is set back.
+-- Adds to what a job's listeners are told; more = further members of the JSON object.
+local function log_event(id, event, more)
+  local job = redis.call('HMGET', job_key(id), 'status', 'pages_total', 'pages_done', 'pages_failed')
+  if event == 'status' or redis.call('LLEN', KEY.events .. id) < MOST_EVENTS then
+    local facts = '{"event":"%s","at":%s,"status":"%s","pages_total":%s,"pages_done":%s,"pages_failed":%s%s}'
+    local text = string.format(facts, event, stamp(server_time()), job[1], job[2] or 'null', job[3], job[4], more or '')
+    redis.call('RPUSH', KEY.events .. id, text)
+  end
+end
+
+-- Places in the list of jobs: ranks above all earlier ones, even when the clock is set back.
 local function next_rank(time)
   local last = tonumber(redis.call('GET', KEY.sequence) or '0')
   local rank = string.format('%.0f', math.max(last + 1, math.floor(time * 1e6)))
@@ -53,6 +65,9 @@ local function move_job(id, event, time)
     return false
   end
   redis.call('HSET', job_key(id), 'status', after, 'updated_at', stamp(time))
+  if after ~= status then
+    log_event(id, 'status')
+  end
   announce_job(id)
   return true
 end
@@ -94,8 +109,35 @@ local function make_page(id, number, status, lane, rank)
   redis.call('HSET', page_key(id, number), 'status', status, 'model', lane, 'attempt', 0, 'charged', 0, 'rank', rank)
 end
 
+-- The class of a job, by its priority.
+local function class_of(id)
+  local priority = redis.call('HGET', job_key(id), 'priority') or 'normal'
+  for _, class in ipairs(CLASSES) do
+    if class.name == priority then
+      return class
+    end
+  end
+end
+
+-- Gives the score of a job's next page in the ready sets (jobs/fairness.py: first_rank,
+-- following_rank). Call it once for each new page, in order of pages.
+local function next_page_rank(id)
+  local class = class_of(id)
+  local clock = tonumber(redis.call('HGET', KEY.fair, 'clock:' .. class.name) or '0')
+  local last = redis.call('HGET', job_key(id), 'last_rank')
+  local rank
+  if last then
+    rank = math.max(clock, tonumber(last) + LIMIT.page_step)
+  else
+    rank = clock + LIMIT.arrival_step
+    redis.call('HSET', KEY.fair, 'clock:' .. class.name, string.format('%.0f', rank))
+  end
+  redis.call('HSET', job_key(id), 'last_rank', string.format('%.0f', rank))
+  return string.format('%.0f', tonumber(class.base) + rank)
+end
+
 -- The rank decides who is next. A page keeps its rank when it comes back, so it does not queue
--- again; priorities and shares between jobs would change the rank here.
+-- again.
 local function place_page(id, number)
   local page = redis.call('HMGET', page_key(id, number), 'model', 'rank')
   redis.call('ZADD', KEY.ready .. page[1], page[2], task_name(id, number))
@@ -227,6 +269,38 @@ local function tell_end(job_id, time)
   queue_delivery(id, time)
 end
 
+local function live_jobs()
+  return redis.call('ZCARD', KEY.jobs) - redis.call('ZCARD', KEY.ended)
+end
+
+-- Gives up to `most` numbers of the pages whose tasks were made, after skipping some. A job of the
+-- first layout has one page and no list.
+local function page_numbers(id, skipped, most)
+  local job = redis.call('HMGET', job_key(id), 'pages', 'tasks_made', 'tasks')
+  local made = tonumber(job[2] or job[3] or '0')
+  return listed_pages(job[1] or '1', skipped, math.max(0, math.min(most, made - skipped)))
+end
+
+-- Takes a task out of every queue; those of the first layout have names without leading zeros.
+local function drop_page(id, number)
+  local model = redis.call('HGET', page_key(id, number), 'model')
+  if model then
+    local name, old_name = task_name(id, number), id .. ':' .. number
+    redis.call('ZREM', KEY.ready .. model, name, old_name)
+    redis.call('ZREM', KEY.delayed, name, old_name)
+    redis.call('ZREM', KEY.leases, name, old_name)
+  end
+end
+
+-- Takes all tasks of a job out of every queue, the opening of its document (0) included.
+local function drop_pages(id)
+  drop_page(id, 0)
+  for _, number in ipairs(page_numbers(id, 0, math.huge)) do
+    drop_page(id, number)
+  end
+end
+
+-- Every end of a job passes here, a cancelled one's too.
 local function end_job(id, event, time)
   move_job(id, event, time)
   local expires = stamp(time + LIMIT.result_ttl_s)
@@ -237,8 +311,10 @@ local function end_job(id, event, time)
   tell_end(id, time)
 end
 
-local function count_ended_page(id, counter, time)
+local function count_ended_page(id, number, counter, time)
   redis.call('HINCRBY', job_key(id), counter, 1)
+  local outcome = counter == 'pages_done' and 'completed' or 'failed'
+  log_event(id, 'page', string.format(',"page_number":%d,"page_status":"%s"', number, outcome))
   local job = redis.call('HMGET', job_key(id), 'tasks', 'pages_done', 'pages_failed')
   if tonumber(job[2]) + tonumber(job[3]) < tonumber(job[1]) then
     announce_job(id)
@@ -255,14 +331,32 @@ local function fail_page(id, number, problem, time)
   redis.call('HSET', page_key(id, number), 'problem', problem)
   redis.call('HSET', job_key(id), 'problem', problem)
   if tonumber(number) == 0 then
+    drop_pages(id) -- those that an opening in batches had queued already
     end_job(id, 'no_page_read', time)
   else
-    count_ended_page(id, 'pages_failed', time)
+    count_ended_page(id, number, 'pages_failed', time)
   end
 end
 
 local function is_exhausted(id, number)
   return tonumber(redis.call('HGET', page_key(id, number), 'charged')) >= LIMIT.max_attempts
+end
+
+-- Adds the time since the claim to what the page's failed attempts took.
+local function add_spent(id, number, time)
+  local claimed_at = tonumber(redis.call('HGET', page_key(id, number), 'claimed_at') or time)
+  redis.call('HINCRBYFLOAT', page_key(id, number), 'spent_s', stamp(math.max(0, time - claimed_at)))
+end
+
+local function spent_s(id, number)
+  return tonumber(redis.call('HGET', page_key(id, number), 'spent_s') or '0')
+end
+
+local function fail_late_page(id, number, time)
+  local problem = cjson.decode(LIMIT.timeout_problem)
+  problem.page = tonumber(number) > 0 and tonumber(number) or cjson.null
+  problem.facts = { limit = LIMIT.page_timeout_s }
+  fail_page(id, number, cjson.encode(problem), time)
 end
 
 local function exhaust_page(id, number, time)
@@ -278,12 +372,13 @@ local function take_page(id, number, worker, time)
   move_job(id, 'page_started', time)
   local attempt = redis.call('HINCRBY', page_key(id, number), 'attempt', 1)
   local charged = redis.call('HINCRBY', page_key(id, number), 'charged', 1)
-  redis.call('HSET', page_key(id, number), 'worker', worker)
+  redis.call('HSET', page_key(id, number), 'worker', worker, 'claimed_at', stamp(time))
   redis.call('HINCRBY', job_key(id), 'attempts', 1)
   redis.call('HSETNX', job_key(id), 'started_at', stamp(time))
   redis.call('ZADD', KEY.leases, stamp(time + LIMIT.lease_s), task_name(id, number))
   local model = redis.call('HGET', page_key(id, number), 'model')
-  return { redis.call('HGETALL', job_key(id)), tonumber(number), attempt, charged, model }
+  local left_s = stamp(LIMIT.page_timeout_s - spent_s(id, number))
+  return { redis.call('HGETALL', job_key(id)), tonumber(number), attempt, charged, model, left_s }
 end
 
 -- Joins two JSON arrays as text, so that empty ones stay arrays; bounded, for jobs of many pages.

@@ -5,7 +5,8 @@ if not owns(id, number, attempt) then
   return 'stale'
 end
 local time = server_time()
-if final == '1' or is_exhausted(id, number) then
+add_spent(id, number, time)
+if final == '1' or is_exhausted(id, number) or spent_s(id, number) >= LIMIT.page_timeout_s then
   fail_page(id, number, problem, time)
   return 'failed'
 end

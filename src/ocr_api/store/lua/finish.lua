@@ -11,5 +11,5 @@ end_claim(id, number, 'read', time)
 redis.call('HSET', page_key(id, number), 'result_key', result_key)
 redis.call('HDEL', page_key(id, number), 'problem')
 add_warnings(id, warnings)
-count_ended_page(id, 'pages_done', time)
+count_ended_page(id, number, 'pages_done', time)
 return 1

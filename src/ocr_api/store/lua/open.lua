@@ -20,7 +20,8 @@ local function repeated()
   if page[1] ~= 'claimed' or page[2] ~= '1' or page[3] ~= worker then
     return 0
   end
-  return { redis.call('HGETALL', job), number, 1, tonumber(page[4]), page[5] }
+  local left_s = stamp(LIMIT.page_timeout_s - spent_s(id, number))
+  return { redis.call('HGETALL', job), number, 1, tonumber(page[4]), page[5], left_s }
 end
 
 if not owns(id, 0, attempt) then
@@ -29,6 +30,7 @@ end
 if redis.call('HSETNX', job, 'pages', pages) == 1 then
   redis.call('HSET', job, 'pages_total', pages_total, 'tasks', count, 'tasks_made', 0)
   add_warnings(id, warnings)
+  log_event(id, 'progress')
 end
 
 local time = server_time()
@@ -37,9 +39,9 @@ local task = redis.call('HMGET', opening, 'model', 'rank')
 local numbers = listed_pages(known[1], tonumber(known[3]), LIMIT.pages_at_once)
 local made = redis.call('HINCRBY', job, 'tasks_made', #numbers)
 local is_whole = made == tonumber(known[2])
-local first = first_page()
+local first = first_page() -- takes the turn of the opening; the others queue behind it
 for _, number in ipairs(numbers) do
-  make_page(id, number, 'ready', task[1], task[2])
+  make_page(id, number, 'ready', task[1], number == first and task[2] or next_page_rank(id))
   if number ~= first or not is_whole then
     place_page(id, number)
   end

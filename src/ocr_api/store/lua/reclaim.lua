@@ -13,6 +13,7 @@ for _, task in ipairs(due(KEY.leases, batch)) do
   redis.call('ZREM', KEY.leases, task)
   if job_is_live(id) then
     taken_back = taken_back + 1
+    add_spent(id, number, time)
     if is_exhausted(id, number) then
       exhaust_page(id, number, time)
     elseif end_claim(id, number, 'lease_expired', time) then

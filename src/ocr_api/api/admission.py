@@ -1,0 +1,142 @@
+"""Lets a submission in: is there room, and was the very same one sent before?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio
+from fastapi import Request
+
+from ocr_api.api.body import Body, Option
+from ocr_api.api.services import Services
+from ocr_api.api.upload import counted
+from ocr_api.errors import IdempotencyKeyReusedError, InvalidOptionError, StoreError
+from ocr_api.jobs import Job
+from ocr_api.store import FirstAnswer, IdempotencyKey
+
+HEADER = "Idempotency-Key"
+_LONGEST_KEY = 255
+_RENEWED_EVERY_S = 30.0
+_WITHDRAW_S = 5.0
+_NOT_HASHED = frozenset({"password"})
+"""No trace of a password is stored, not even in a digest."""
+
+
+def idempotency_key(request: Request, owner: str = "") -> IdempotencyKey | None:
+    """Gives the key that a caller sent; None = none.
+
+    Raises:
+        InvalidOptionError: It is empty, too long, or not printable ASCII.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        msg = f"{HEADER} must be 1 to {_LONGEST_KEY} printable ASCII characters."
+        raise InvalidOptionError(msg, option=HEADER, limit=_LONGEST_KEY)
+    return IdempotencyKey.of(key, owner)
+
+
+@asynccontextmanager
+async def admitted(
+    services: Services, job_id: str, key: IdempotencyKey | None
+) -> AsyncGenerator[FirstAnswer | None]:
+    """Gives what the key stands for already; None = go on, the upload may come in.
+
+    Takes the admission back where the block does not end well.
+
+    Raises:
+        QueueFullError: As many jobs wait as may.
+        IdempotencyKeyInUseError: A request with this key is still coming in.
+    """
+    first = await services.store.admit(job_id, key)
+    try:
+        yield first
+    except BaseException:
+        if first is None:
+            await _withdraw(services, job_id, key)
+        raise
+
+
+class Payload:
+    """A body whose file and options are hashed while they come in.
+
+    Args:
+        body: What is hashed.
+        renew: Keeps the caller's key held during a long upload; None = there is no key.
+    """
+
+    def __init__(self, body: Body, renew: Callable[[], Awaitable[object]] | None) -> None:
+        self.filename = body.filename
+        self.max_bytes = body.max_bytes
+        self._body = body
+        self._renew = renew
+        self._renewed_at = anyio.current_time()
+        self._file = hashlib.sha256()
+
+    @property
+    def options(self) -> Sequence[Option]:
+        """The options known so far."""
+        return self._body.options
+
+    async def take(self) -> bytes | None:
+        """Gives the next piece of the file, None at its end."""
+        piece = await self._body.take()
+        if self._renew is None:
+            return piece
+        if piece is not None:
+            self._file.update(piece)
+        if anyio.current_time() - self._renewed_at > _RENEWED_EVERY_S:
+            self._renewed_at = anyio.current_time()
+            await self._renew()
+        return piece
+
+    async def finish(self) -> None:
+        """Reads what follows the file."""
+        await self._body.finish()
+
+    def fingerprint(self, query: Iterable[Option]) -> str:
+        """Gives the digest of file and options, once both have come in; names are left out."""
+        chosen = {
+            (name, json.dumps(value, sort_keys=True))
+            for name, value in (*query, *self.options)
+            if name not in _NOT_HASHED and value not in (None, "")
+        }
+        digest = hashlib.sha256(self._file.digest())
+        digest.update(json.dumps(sorted(chosen)).encode())
+        return digest.hexdigest()
+
+
+def payload_of(services: Services, body: Body, job_id: str, key: IdempotencyKey | None) -> Payload:
+    """Gives a body as a payload, hashed where a key asks for that."""
+    return Payload(body, None if key is None else partial(services.store.admit, job_id, key))
+
+
+async def replay(
+    services: Services, payload: Payload, query: Iterable[Option], first: FirstAnswer
+) -> Job:
+    """Reads a repeated submission without keeping it; gives the job of the first one.
+
+    Raises:
+        IdempotencyKeyReusedError: It is another submission under the same key.
+    """
+    async for _ in counted(b"", payload):
+        pass
+    await payload.finish()
+    if payload.fingerprint(query) != first.fingerprint:
+        msg = f"This {HEADER} was used for another file or other options; take a new key."
+        raise IdempotencyKeyReusedError(msg, option=HEADER)
+    return await services.store.get(first.job_id)
+
+
+async def _withdraw(services: Services, job_id: str, key: IdempotencyKey | None) -> None:
+    """Lets the key go at once; should that fail, it is let go when its time is over."""
+    with anyio.move_on_after(_WITHDRAW_S, shield=True):
+        try:
+            await services.store.withdraw(job_id, key)
+        except StoreError:
+            return

@@ -1,0 +1,140 @@
+"""A job's beginning and end, as callers decide them: admitted, cancelled, retried, told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from redis.asyncio import Redis
+
+from ocr_api.errors import IdempotencyKeyInUseError, QueueFullError
+from ocr_api.store import keys
+from ocr_api.store.commands import commands
+from ocr_api.store.failures import redis_failures
+from ocr_api.store.scripts import Script, Scripts
+
+_KEY_HELD_S = 180
+"""How long a caller's key is held for an upload; longer than the longest pause within one, and
+held anew while it goes on."""
+
+_MOST_EVENTS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A caller's Idempotency-Key, in the form in which it is stored.
+
+    Attributes:
+        digest: Of owner and key; nothing of the key itself is kept.
+    """
+
+    digest: str
+
+    @classmethod
+    def of(cls, key: str, owner: str = "") -> IdempotencyKey:
+        """Gives the key of one caller; the same text from another owner is another key."""
+        return cls(hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAnswer:
+    """What an Idempotency-Key stands for already.
+
+    Attributes:
+        job_id: The job that was made then.
+        fingerprint: Of the payload of that time.
+    """
+
+    job_id: str
+    fingerprint: str
+
+
+class CancelOutcome(StrEnum):
+    """What became of the wish to cancel a job."""
+
+    CANCELLED = "cancelled"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+class Lifecycle:
+    """The part of the store about beginnings and ends."""
+
+    def __init__(self, redis: Redis, scripts: Scripts) -> None:
+        self._commands = commands(redis)
+        self._scripts = scripts
+
+    async def admit(
+        self, job_id: str, key: IdempotencyKey | None = None, *, note_s: int = 3600
+    ) -> FirstAnswer | None:
+        """Lets an upload come in for a job to be, and holds the caller's key for it.
+
+        Repeat it every minute of a long upload, so that the key stays held.
+
+        Args:
+            job_id: Of the job to be.
+            key: The caller's, if there is one.
+            note_s: How long the sweeper leaves the upload alone.
+
+        Returns:
+            What the key stands for already, in which case nothing is to be kept; else None.
+
+        Raises:
+            QueueFullError: As many jobs wait as may.
+            IdempotencyKeyInUseError: Another request with this key is still coming in.
+        """
+        digest = "" if key is None else key.digest
+        reply = await self._scripts.call(Script.ADMIT, job_id, note_s, digest, _KEY_HELD_S)
+        match cast("list[bytes]", reply):
+            case [b"full", *_]:
+                raise queue_full()
+            case [b"in_flight"]:
+                raise key_in_use()
+            case [b"known", first_id, fingerprint]:
+                return FirstAnswer(first_id.decode(), fingerprint.decode())
+            case _:
+                return None
+
+    async def withdraw(self, job_id: str, key: IdempotencyKey | None = None) -> None:
+        """Takes back what `admit` noted; does nothing where the job was created."""
+        await self._scripts.call(Script.WITHDRAW, job_id, "" if key is None else key.digest)
+
+    async def cancel(self, job_id: str) -> CancelOutcome:
+        """Ends a job that lives as `cancelled`; whoever works on it is told to stop."""
+        reply = await self._scripts.call(Script.CANCEL, job_id)
+        return CancelOutcome(cast("bytes", reply).decode())
+
+    async def retry(self, job_id: str) -> int:
+        """Queues the failed pages of a failed job again, with all their attempts.
+
+        Gives their number; -1 where the job did not fail, failed by its file's fault, or is
+        unknown. The upload must still be there.
+        """
+        return cast("int", await self._scripts.call(Script.RETRY, job_id))
+
+    async def events(self, job_id: str, after: int = 0) -> Sequence[bytes]:
+        """Gives what happened to a job, in order, as JSON; at most 1,000 events.
+
+        Args:
+            job_id: Of the job; an unknown one has no events.
+            after: How many are known already. The first event has the number 1.
+        """
+        with redis_failures():
+            return await self._commands.lrange(
+                keys.events_key(job_id), after, after + _MOST_EVENTS_AT_ONCE - 1
+            )
+
+
+def queue_full() -> QueueFullError:
+    """Gives the refusal of a further job."""
+    return QueueFullError("As many jobs wait as the service takes (MAX_QUEUED_JOBS); try later.")
+
+
+def key_in_use() -> IdempotencyKeyInUseError:
+    """Gives the refusal of a key whose first request has not been answered."""
+    return IdempotencyKeyInUseError(
+        "A request with this Idempotency-Key is still coming in; repeat this one a little later."
+    )
