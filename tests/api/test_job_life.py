@@ -189,7 +189,7 @@ async def test_events_are_told_and_end_with_the_job(
     assert [data["status"] for *_, data in events][-1] == "completed"
     page = events[3][2]
     assert (page["page_number"], page["page_status"]) == (1, "completed")
-    assert page["progress"] == {"pages_total": 1, "pages_done": 1}
+    assert page["progress"] == {"pages_total": 1, "pages_done": 1, "pages_failed": 0}
 
 
 async def test_caller_that_comes_back_gets_what_it_missed(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.pdfs import scanned_pdf
 from tests.service import Service, eventually, is_running, running, scripted_catalog, small_png
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
@@ -56,3 +58,20 @@ def test_page_that_takes_too_long_is_stopped_once_and_for_all(service: Service) 
     assert LIMIT_S * 0.8 < time.monotonic() - started_at < LIMIT_S * 2 + 5
     assert job["attempts"] == 1
     eventually(lambda: not is_running(child), 5)
+
+
+def test_all_pages_of_a_cancelled_document_are_let_go_within_a_second(service: Service) -> None:
+    job_id = service.submit(scanned_pdf(30, small=True), filename="long.pdf")
+    eventually(lambda: service.job(job_id)["progress"]["pages_total"] == 30, 20)
+    eventually(lambda: bool(service.pids("model child")), 20)
+    time.sleep(0.3)
+    children = service.pids("model child")
+    started_at = time.monotonic()
+    service.client.delete(f"/ocr/{job_id}")
+    eventually(lambda: not any(is_running(child) for child in children), 5)
+    assert time.monotonic() - started_at < 1.0
+    events = service.client.get(f"/ocr/{job_id}/events").text
+    assert re.findall(r'"status":"(\w+)"', events)[-1] == "cancelled"
+    eventually(lambda: not any(job_id in name for name in service.blobs()), 10)
+    following, _ = begin(service)
+    assert service.client.delete(f"/ocr/{following}").json()["status"] == "cancelled"

@@ -114,3 +114,16 @@ async def test_announcements_survive_the_servers_death(tmp_path: Path) -> None:
                 assert await hears(watch)  # back: anything may have happened
                 await store.create(make_job())
                 assert await hears(watch)
+
+
+async def test_the_stop_of_a_job_is_heard_while_any_of_its_pages_is_in_work(
+    store: JobStore, server_url: str
+) -> None:
+    watch = Watch()
+    await store.create(make_job())
+    async with listening(server_url) as news:
+        with news.watching_stops("job-1", watch):
+            with news.watching_stops("job-1", watch):
+                pass
+            await store.cancel("job-1")
+            assert await hears(watch)

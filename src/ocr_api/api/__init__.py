@@ -24,4 +24,5 @@ error_reference.py  every error explained: docs/errors.md and /docs/errors
 host_check.py       no foreign web page reaches an open service
 headers.py          security headers
 openapi.py          the OpenAPI document
+openapi_requests.py what the document says of requests: headers, options, bodies
 """

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beside the code: bodies parsed by hand, examples, problems."""
+"""What the OpenAPI document says beside the code: operations, examples, problems."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from ocr_api.api.openapi_requests import (
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
+    LAST_EVENT_ID,
+    PREFER,
+    WAIT,
+    Operation,
+    option_parameters,
+    submission_body,
+)
 from ocr_api.api.options import NOT_YET
 from ocr_api.api.problems import PROBLEM_TYPE
 from ocr_api.renderers import FORMATS
@@ -32,101 +42,11 @@ from ocr_api.wire import (
     SwitchView,
 )
 
-Operation = dict[str, Any]
 Answers = dict[int | str, dict[str, Any]]
-"""Keyword arguments of a route decorator, which FastAPI types as Any."""
 
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemView"}
 _RESULT_REF = "#/components/schemas/ResultDocument"
 _JOB_ID = "Zt3Jw9mYQ0a7VnXc1LrP5g"
-_SMALLEST_GIF = "R0lGODlhAQABAAAAACw="
-
-_WAIT = {
-    "name": "wait",
-    "in": "query",
-    "description": "Hold the answer this many seconds at most; the service bounds it.",
-    "schema": {"type": "number", "minimum": 0},
-    "example": 30,
-}
-_PREFER = {
-    "name": "Prefer",
-    "in": "header",
-    "description": "`wait=30` does the same (RFC 7240); see `Preference-Applied`.",
-    "schema": {"type": "string"},
-}
-_IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "description": "An `ETag` seen before: 304 where nothing has changed.",
-    "schema": {"type": "string"},
-}
-
-_IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "A repeated request with this key, the same file and the same options gets the "
-    "job of the first one; kept as long as that job.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "example": "order-7-page-1",
-}
-_LAST_EVENT_ID = {
-    "name": "Last-Event-ID",
-    "in": "header",
-    "description": "The `id` of the last event seen; `?last_event_id=` does the same.",
-    "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
-}
-
-_OPTIONS: dict[str, Operation] = {
-    "model": {
-        "type": "string",
-        "description": "A model's id, or `auto`; left out = the current one. Alias: `engine`.",
-        "example": "auto",
-    },
-    "engine": {"type": "string", "description": "The same as `model`."},
-    "language": {
-        "type": "string",
-        "description": "Languages on the page (ISO 639), most important first; left out = found.",
-        "example": "ar,en",
-    },
-    "dpi": {
-        "type": "integer",
-        "minimum": 72,
-        "maximum": 600,
-        "description": "Resolution at which a PDF page is rendered.",
-    },
-    "pages": {
-        "type": "string",
-        "description": "Which pages are read; left out = all. Pages that the document does not "
-        "have are warned of; where it has none of them, the job fails.",
-        "example": "1-3,7",
-    },
-    "password": {
-        "type": "string",
-        "maxLength": 1024,
-        "description": "Opens an encrypted PDF. Kept until the job ends, apart from the job, and "
-        "never shown or logged; prefer the form or JSON to the query, which proxies may log.",
-    },
-    "metadata": {
-        "type": "string",
-        "description": "A JSON object, echoed in the job.",
-        "example": '{"order": 7}',
-    },
-    "priority": {
-        "type": "string",
-        "enum": ["high", "normal", "low"],
-        "default": "normal",
-        "description": "The job's share of the readers where others wait: 16 to 4 to 1 pages.",
-    },
-    "filename": {"type": "string", "description": "For display only."},
-    "webhook_url": {
-        "type": "string",
-        "format": "uri",
-        "maxLength": 2048,
-        "description": "Where the end of the job is told, by a signed POST.",
-        "example": "https://example.com/ocr-done",
-    },
-}
-
 _PROBLEM_EXAMPLES: Mapping[int, tuple[str, Operation]] = {
     400: ("The body cannot be understood, or is empty.", {"code": "empty_upload"}),
     403: ("Host or Origin names a foreign site.", {"code": "foreign_host"}),
@@ -172,48 +92,6 @@ def _form_contents(exclude: tuple[str, ...]) -> Operation:
     if "json" not in exclude:
         contents[FORMATS["json"].media_type] = {"schema": {"$ref": _RESULT_REF}}
     return contents
-
-
-def _submission_body() -> Operation:
-    form = {
-        "type": "object",
-        "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary"}, **_OPTIONS},
-    }
-    inline = {
-        "type": "object",
-        "required": ["base64"],
-        "properties": {
-            "base64": {"type": "string", "contentEncoding": "base64"},
-            **_OPTIONS,
-            "language": {"anyOf": [{"type": "string"}, {"type": "array"}]},
-            "metadata": {"type": "object"},
-        },
-        "example": {"base64": _SMALLEST_GIF, "filename": "page.gif", "model": "auto"},
-    }
-    raw = {"schema": {"type": "string", "format": "binary"}}
-    return {
-        "required": True,
-        "content": {
-            "multipart/form-data": {"schema": form},
-            "application/json": {"schema": inline},
-            "image/*": raw,
-            "application/pdf": raw,
-            "application/octet-stream": raw,
-        },
-    }
-
-
-def _option_parameters() -> list[Operation]:
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "description": schema["description"],
-            "schema": {key: value for key, value in schema.items() if key != "description"},
-        }
-        for name, schema in _OPTIONS.items()
-    ]
 
 
 _ACCEPTED_EXAMPLE = {
@@ -272,8 +150,8 @@ SUBMISSION: Operation = {
         **_problems(400, 409, 413, 415, 422),
     },
     "openapi_extra": {
-        "requestBody": _submission_body(),
-        "parameters": [*_option_parameters(), _IDEMPOTENCY_KEY],
+        "requestBody": submission_body(),
+        "parameters": [*option_parameters(), IDEMPOTENCY_KEY],
     },
 }
 LISTING: Operation = {
@@ -293,7 +171,7 @@ ONE_JOB: Operation = {
         304: {"description": "The job is as in If-None-Match."},
         **_problems(404, 410, 422),
     },
-    "openapi_extra": {"parameters": [_WAIT, _PREFER, _IF_NONE_MATCH]},
+    "openapi_extra": {"parameters": [WAIT, PREFER, IF_NONE_MATCH]},
 }
 ONE_PAGE: Operation = {
     "summary": "Ask for one page",
@@ -319,7 +197,7 @@ RESULT: Operation = {
         304: {"description": "The result is as in If-None-Match."},
         **_problems(404, 406, 409, 410, 422),
     },
-    "openapi_extra": {"parameters": [_WAIT, _PREFER, _IF_NONE_MATCH]},
+    "openapi_extra": {"parameters": [WAIT, PREFER, IF_NONE_MATCH]},
 }
 DELIVERIES: Operation = {
     "summary": "Ask how the webhook of a job was delivered",
@@ -363,7 +241,7 @@ EVENTS: Operation = {
         204: {"description": "The job has ended, and the caller knows all its events."},
         **_problems(404, 422),
     },
-    "openapi_extra": {"parameters": [_LAST_EVENT_ID]},
+    "openapi_extra": {"parameters": [LAST_EVENT_ID]},
 }
 REMOVAL: Operation = {
     "summary": "Cancel or remove a job",
@@ -397,7 +275,7 @@ SWITCH: Operation = {
         **_problems(400, 404, 409, 413, 422),
     },
     "openapi_extra": {
-        "parameters": [_WAIT, _PREFER],
+        "parameters": [WAIT, PREFER],
         "requestBody": {
             "required": True,
             "content": {

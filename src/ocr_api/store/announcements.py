@@ -54,12 +54,15 @@ class Announcements:
 
     def __init__(self, listener: Redis) -> None:
         self._listener = listener
-        self._watches: dict[str, set[Watch]] = {}
+        self._watches: dict[str, list[Watch]] = {}
         self._is_up = False
 
     @contextmanager
     def watching_stops(self, job_id: str, watch: Watch) -> Generator[None]:
-        """Has a watch of the caller's woken when the work on a job is to stop."""
+        """Has a watch of the caller's woken when the work on a job is to stop.
+
+        The same watch may be given several times for one job, once for each of its pages.
+        """
         with self._registered(f"{keys.STOP_NEWS}:{job_id}", watch):
             yield
 
@@ -135,10 +138,10 @@ class Announcements:
     @contextmanager
     def _registered(self, subject: str, watch: Watch | None = None) -> Generator[Watch]:
         watch = watch or Watch()
-        self._watches.setdefault(subject, set()).add(watch)
+        self._watches.setdefault(subject, []).append(watch)
         try:
             yield watch
         finally:
-            self._watches[subject].discard(watch)
+            self._watches[subject].remove(watch)
             if not self._watches[subject]:
                 del self._watches[subject]

@@ -1,0 +1,140 @@
+"""What the OpenAPI document says of requests: headers, options, bodies that are parsed by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Operation = dict[str, Any]
+"""Keyword arguments of a route decorator, which FastAPI types as Any, or parts of them."""
+
+_SMALLEST_GIF = "R0lGODlhAQABAAAAACw="
+
+WAIT = {
+    "name": "wait",
+    "in": "query",
+    "description": "Hold the answer this many seconds at most; the service bounds it.",
+    "schema": {"type": "number", "minimum": 0},
+    "example": 30,
+}
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=30` does the same (RFC 7240); see `Preference-Applied`.",
+    "schema": {"type": "string"},
+}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "An `ETag` seen before: 304 where nothing has changed.",
+    "schema": {"type": "string"},
+}
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A repeated request with this key, the same file and the same options gets the "
+    "job of the first one; kept as long as that job.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "example": "order-7-page-1",
+}
+LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The `id` of the last event seen; `?last_event_id=` does the same.",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+}
+
+_OPTIONS: dict[str, Operation] = {
+    "model": {
+        "type": "string",
+        "description": "A model's id, or `auto`; left out = the current one. Alias: `engine`.",
+        "example": "auto",
+    },
+    "engine": {"type": "string", "description": "The same as `model`."},
+    "language": {
+        "type": "string",
+        "description": "Languages on the page (ISO 639), most important first; left out = found.",
+        "example": "ar,en",
+    },
+    "dpi": {
+        "type": "integer",
+        "minimum": 72,
+        "maximum": 600,
+        "description": "Resolution at which a PDF page is rendered.",
+    },
+    "pages": {
+        "type": "string",
+        "description": "Which pages are read; left out = all. Pages that the document does not "
+        "have are warned of; where it has none of them, the job fails.",
+        "example": "1-3,7",
+    },
+    "password": {
+        "type": "string",
+        "maxLength": 1024,
+        "description": "Opens an encrypted PDF. Kept until the job ends, apart from the job, and "
+        "never shown or logged; prefer the form or JSON to the query, which proxies may log.",
+    },
+    "metadata": {
+        "type": "string",
+        "description": "A JSON object, echoed in the job.",
+        "example": '{"order": 7}',
+    },
+    "priority": {
+        "type": "string",
+        "enum": ["high", "normal", "low"],
+        "default": "normal",
+        "description": "The job's share of the readers where others wait: 16 to 4 to 1 pages.",
+    },
+    "filename": {"type": "string", "description": "For display only."},
+    "webhook_url": {
+        "type": "string",
+        "format": "uri",
+        "maxLength": 2048,
+        "description": "Where the end of the job is told, by a signed POST.",
+        "example": "https://example.com/ocr-done",
+    },
+}
+
+
+def submission_body() -> Operation:
+    """Gives the body of a submission, in each of the forms that it may have."""
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "format": "binary"}, **_OPTIONS},
+    }
+    inline = {
+        "type": "object",
+        "required": ["base64"],
+        "properties": {
+            "base64": {"type": "string", "contentEncoding": "base64"},
+            **_OPTIONS,
+            "language": {"anyOf": [{"type": "string"}, {"type": "array"}]},
+            "metadata": {"type": "object"},
+        },
+        "example": {"base64": _SMALLEST_GIF, "filename": "page.gif", "model": "auto"},
+    }
+    raw = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "application/json": {"schema": inline},
+            "image/*": raw,
+            "application/pdf": raw,
+            "application/octet-stream": raw,
+        },
+    }
+
+
+def option_parameters() -> list[Operation]:
+    """Gives the options of a submission as query parameters."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": schema["description"],
+            "schema": {key: value for key, value in schema.items() if key != "description"},
+        }
+        for name, schema in _OPTIONS.items()
+    ]
