@@ -279,7 +279,7 @@ async def test_nothing_is_left_in_the_queue_when_all_are_told(
         await notifying.settled(f"job-{number}")
         await notifying.store.remove(f"job-{number}")
     left = {cast("bytes", key).decode() for key in await redis.keys("*")}
-    assert left <= {keys.LANES, keys.SEQUENCE, keys.SCHEMA, keys.WORKER_REPORTS}
+    assert left <= {*(keys.LANES, keys.SEQUENCE, keys.SCHEMA, keys.WORKER_REPORTS, keys.FAIR)}
 
 
 async def test_outage_of_the_store_in_mid_delivery_causes_no_second_request(
