@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.memory import measure_memory
 from bench.overhead import measure_overhead
+from bench.reading import measure_reading
 from bench.startup import measure_startup
 from bench.throughput import measure_throughput
 from tests.service import running
@@ -32,6 +33,7 @@ def main() -> None:
         with running(data_dir, {"LOG_LEVEL": "warning"}, chosen.processes) as service:
             figures["memory, idle"] = measure_memory(service)
             figures["added to one idle job"] = measure_overhead(service)
+            figures["character error rates"] = measure_reading(service)
             figures["throughput"] = measure_throughput(service, chosen.processes, chosen.rounds)
     text = json.dumps(figures, indent=2)
     sys.stdout.write(text + "\n")
