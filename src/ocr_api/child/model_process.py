@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import Protocol, cast
 
@@ -96,6 +97,7 @@ def _load(message: LoadModel) -> Engine:
     except OcrApiError:
         raise
     except Exception as exc:
+        traceback.print_exc()
         msg = f"Engine {message.engine} could not be loaded ({type(exc).__name__}). See the log."
         raise ModelLoadError(msg) from exc
     return engine
