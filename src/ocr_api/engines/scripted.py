@@ -6,9 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal, assert_never, cast, get_args
 
-from ocr_api.engines.base import ReadOptions
+from ocr_api.engines.base import ReadOptions, stopped_page
 from ocr_api.errors import EngineError, EngineMemoryError, ModelLoadError
 from ocr_api.pages import Block, Box, Line, PageImage, PageText, Word
 from ocr_api.pages.cleaning import clean_text, main_direction
@@ -44,17 +45,18 @@ class ScriptedEngine:
         *,
         options: ReadOptions,
         on_text: Callable[[int, str], None],
-        should_stop: Callable[[], bool],
+        should_stop: Callable[[int], bool],
     ) -> Sequence[PageText]:
         """Gives the scripted text a page; see `Engine.read`."""
         script = {**self._settings, **options.extra}
         texts = str(script.get("text", DEFAULT_TEXT)).split("\f")
         answers: list[PageText] = []
         for index, page in enumerate(pages):
-            if should_stop() or not _wait(_number(script, "delay_s", 0.0), should_stop):
-                answers.append(_stopped(page))
+            is_over = partial(should_stop, index)
+            if is_over() or not _wait(_number(script, "delay_s", 0.0), is_over):
+                answers.append(stopped_page(page))
                 continue
-            _fail_if_told(script, should_stop)
+            _fail_if_told(script, is_over)
             text = "" if _is_blank(page) else texts[min(index, len(texts) - 1)]
             if text:
                 on_text(index, text)
@@ -121,10 +123,6 @@ def _page_text(page: PageImage, text: str) -> PageText:
 def _line(text: str, box: Box) -> Line:
     words = tuple(Word(token, box, 1.0) for token in text.split())
     return Line(text, box, words, main_direction(text), 1.0)
-
-
-def _stopped(page: PageImage) -> PageText:
-    return PageText(page.width_px, page.height_px, warnings=("Reading was stopped.",))
 
 
 def _is_blank(page: PageImage) -> bool:

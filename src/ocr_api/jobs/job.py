@@ -50,6 +50,8 @@ class JobOptions:
         pages: Which pages are to be read; None = all.
         metadata: Echoed in the job.
         webhook_url: Where the end of the job is told; None = nowhere.
+        prompt_mode: What a model that takes prompts is asked for; None = its default.
+        prompt: The caller's own prompt; None = the one of the mode.
     """
 
     languages: tuple[str, ...] = ()
@@ -57,6 +59,8 @@ class JobOptions:
     pages: PageRanges | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
     webhook_url: str | None = None
+    prompt_mode: str | None = None
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
