@@ -12,6 +12,7 @@ The map; each part imports only parts below it.
     outbound       HTTP to the outside, guarded: public addresses only
     web            the page at /: static files that speak the public API only
     engines        page images → page text, one file an engine
+    weights        a model's files: found, verified, locked, fetched
     documents      upload → page images: the only code that decodes untrusted files
     catalog        which models exist, and which one `auto` chooses for a page
     wire           the JSON that callers see

@@ -32,6 +32,8 @@
     │   ├── EngineError                the engine raised
     │   ├── EngineMemoryError          the engine ran out of memory
     │   ├── ModelLoadError             the model could not be loaded
+    │   ├── WeightsBrokenError         a file of the model's weights is damaged or missing
+    │   ├── WeightsDownloadError       the model's weights could not be fetched
     │   ├── LanguageUnavailableError   a language asked for has no data on the worker
     │   ├── PageTimeoutError           reading took longer than JOB_TIMEOUT
     │   ├── ChildDiedError             the child process ended in the middle of a page
@@ -265,6 +267,19 @@ class ModelLoadError(ReadError):
     """The model could not be loaded."""
 
     code = "model_load_failed"
+
+
+class WeightsBrokenError(ReadError):
+    """A file of a model's weights is damaged, missing, or of a kind that is never loaded."""
+
+    code = "weights_broken"
+    retryable = False
+
+
+class WeightsDownloadError(ReadError):
+    """The weights of a model could not be fetched."""
+
+    code = "weights_download_failed"
 
 
 class LanguageUnavailableError(ReadError):

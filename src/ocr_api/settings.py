@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     )
     models_dir: Path | None = Field(
         None,
-        description="Folder of model weights, for GPU models to come; default `DATA_DIR/models`.",
+        description="Folder of model weights, one plain folder a model, and of the record of what"
+        " was pulled; default `DATA_DIR/models`.",
     )
 
     # HTTP
@@ -99,6 +100,14 @@ class Settings(BaseSettings):
     )
     catalog_file: Path | None = Field(
         None, description="TOML file whose models are added to, or override, the built-in ones."
+    )
+    allow_downloads: bool = Field(
+        default=True,
+        description="Whether weights may be fetched from the hub when a model is first needed.",
+    )
+    cpu_models: bool = Field(
+        default=False,
+        description="Whether vision-language models may run without a GPU (minutes a page).",
     )
     tessdata_prefix: Path | None = Field(
         None, description="Folder with further `.traineddata` files for Tesseract."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import anyio
 import anyio.to_thread
@@ -32,6 +34,7 @@ from ocr_api.store import (
     open_blobs,
 )
 from ocr_api.web import load_static_files
+from ocr_api.weights import DownloadRule, WeightsLookup, look_at_weights, weights_places
 
 _log = get_logger(__name__)
 
@@ -97,7 +100,7 @@ async def opened_services(settings: Settings) -> AsyncGenerator[Services]:
         SettingsError: A model that the settings name does not exist.
     """
     catalog = await anyio.to_thread.run_sync(load_catalog, settings.catalog_file)
-    answers = await anyio.to_thread.run_sync(_host_answers, catalog)
+    answers = await anyio.to_thread.run_sync(_host_answers, catalog, settings)
     _check_models(settings, catalog)
     url = settings.redis_address
     blobs = await open_blobs(settings.blobs_dir, reserve_bytes=settings.min_free_bytes)
@@ -198,8 +201,13 @@ def _check_models(settings: Settings, catalog: Catalog) -> None:
             raise SettingsError(msg)
 
 
-def _host_answers(catalog: Catalog) -> Mapping[str, Availability]:
-    host = this_host()
+def _host_answers(catalog: Catalog, settings: Settings) -> Mapping[str, Availability]:
+    lookup = WeightsLookup(weights_places(settings.weights_dir, os.environ))
+    rule = DownloadRule.of(os.environ, allow_downloads=settings.allow_downloads)
+    host = replace(
+        this_host(allows_cpu_models=settings.cpu_models),
+        weights_hindrance=lambda spec: look_at_weights(spec, lookup, rule).hindrance,
+    )
     return {model_id: catalog.availability(model_id, host) for model_id in (AUTO, *catalog.models)}
 
 

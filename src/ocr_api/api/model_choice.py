@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ocr_api.api.services import Services
 from ocr_api.catalog import AUTO, Availability, Resolution, resolve_model
@@ -107,10 +107,10 @@ def default_choice(picture: ModelPicture, requested: str) -> Resolution:
 def _best(reports: Sequence[ModelReport]) -> ModelReport:
     able = [report for report in reports if not report.reason] or list(reports)
     memory = [report.memory_mib for report in able if report.memory_mib is not None]
-    return ModelReport(
-        reason=able[0].reason,
+    best = min(able, key=lambda report: _rank(report.status))
+    return replace(
+        best,
         loaded=sum(report.loaded for report in able),
-        status=min((report.status for report in able), key=_rank),
         memory_mib=max(memory, default=None),
     )
 

@@ -28,7 +28,8 @@ def model_view(picture: ModelPicture, model_id: str) -> ModelView:
             "is_ready": found.is_available and status in {"ready", "loaded"},
             "is_available": found.is_available,
             "status": status,
-            "message": found.reason,
+            "progress": None if report is None else _progress(report),
+            "message": found.reason or ("" if report is None else report.message),
         }
     )
 
@@ -72,6 +73,12 @@ def _reported(report: ModelReport) -> ModelStatus:
     return cast("ModelStatus", report.status) if report.status in _STATUSES else "ready"
 
 
+def _progress(report: ModelReport) -> dict[str, object] | None:
+    if report.done_bytes is None:
+        return None
+    return {"done_bytes": report.done_bytes, "total_bytes": report.total_bytes}
+
+
 def _auto_facts() -> dict[str, object]:
     return {
         "id": AUTO,
@@ -94,6 +101,10 @@ def _catalog_facts(picture: ModelPicture, model_id: str) -> dict[str, object]:
         "best_for": spec.best_for,
         "languages": list(spec.languages),
         "license": spec.license,
+        "quantization": spec.quantization,
+        "verified": spec.verified if spec.weights is not None else None,
+        "prompt_modes": list(spec.prompt_modes),
+        "allows_prompt": spec.allows_prompt,
         "device": spec.device,
         "memory_mib": spec.memory_mib,
     }

@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ocr_api import __version__
-from ocr_api.catalog import load_catalog, this_host
+from ocr_api.catalog import Catalog, Host, ModelSpec, load_catalog
 from ocr_api.cli.inputs import InputFile, find_inputs, write_result
 from ocr_api.cli.outcomes import Outcome
+from ocr_api.cli.weights import host_of, standings
 from ocr_api.errors import ModelUnavailableError, OcrApiError, SettingsError, StorageFullError
 from ocr_api.jobs import JobOptions, PageResult
 from ocr_api.renderers import FORMATS, DocumentInfo, PageOutcome, render
@@ -144,12 +145,26 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
 
 
 def _reader(settings: Settings, model: str) -> PageReader:
-    catalog, host = load_catalog(settings.catalog_file), this_host()
+    catalog = load_catalog(settings.catalog_file)
+    host = _host(settings, catalog)
     found = catalog.availability(model, host)
     if not found.is_available:
         msg = f"Model '{model}' cannot run here: {found.reason} See `ocr-api models`."
         raise ModelUnavailableError(msg, model=model)
     return PageReader(reader_plan(settings), catalog, host)
+
+
+def _host(settings: Settings, catalog: Catalog) -> Host:
+    """Gives a machine on which only models run whose weights are here: nothing is fetched."""
+    stand = standings(settings, catalog)
+
+    def hindrance(spec: ModelSpec) -> str:
+        standing = stand[spec.id]
+        if spec.weights is None or standing.found is not None:
+            return ""
+        return standing.hindrance or f"Run `ocr-api models pull {spec.id}` first."
+
+    return replace(host_of(settings, stand), weights_hindrance=hindrance)
 
 
 def _is_done(item: InputFile, request: ReadRequest) -> bool:

@@ -58,12 +58,18 @@ class ModelReport:
         loaded: Instances in memory.
         status: One word for people, e.g. `ready` or `loading`.
         memory_mib: What the instances hold, None = unknown.
+        message: What there is to know although it can run, for people.
+        done_bytes: Of its weights that are being fetched; None = none are.
+        total_bytes: Of its weights; None = not known yet.
     """
 
     reason: str = ""
     loaded: int = 0
     status: str = "ready"
     memory_mib: int | None = None
+    message: str = ""
+    done_bytes: int | None = None
+    total_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from ocr_api.messages import (
     Message,
     Ready,
     TextRead,
+    WeightsProgress,
     decode_body,
     decode_header,
     encode_body,
@@ -130,6 +131,7 @@ class ChildProcess:
         *,
         timeout_s: float,
         on_text: Callable[[TextRead], None] | None = None,
+        on_progress: Callable[[WeightsProgress], None] | None = None,
     ) -> tuple[Message, Files]:
         """Sends a request and waits for its answer.
 
@@ -138,6 +140,7 @@ class ChildProcess:
             files: Descriptors that travel beside it; the caller keeps and closes its own copies.
             timeout_s: Seconds until the child is killed.
             on_text: Called with text that is read before the answer is complete.
+            on_progress: Called with how far a download has come.
 
         Returns:
             The answer (which may be `Failed`) and the descriptors that came with it.
@@ -149,7 +152,7 @@ class ChildProcess:
         try:
             with anyio.fail_after(timeout_s):
                 await self._send(message, files)
-                answer = await self._receive_answer(on_text)
+                answer = await self._receive_answer(on_text, on_progress)
         except (anyio.BrokenResourceError, anyio.EndOfStream, ConnectionError, ValueError) as exc:
             await self.kill()
             msg = f"The {self.name} ended ({self._ending()}) before it answered."
@@ -192,14 +195,21 @@ class ChildProcess:
             raise ChildDiedError(msg)
 
     async def _receive_answer(
-        self, on_text: Callable[[TextRead], None] | None
+        self,
+        on_text: Callable[[TextRead], None] | None,
+        on_progress: Callable[[WeightsProgress], None] | None,
     ) -> tuple[Message, Files]:
         while True:
             message, files = await self._receive()
-            if not isinstance(message, TextRead):
-                return message, files
-            if on_text is not None:
-                on_text(message)
+            match message:
+                case TextRead():
+                    if on_text is not None:
+                        on_text(message)
+                case WeightsProgress():
+                    if on_progress is not None:
+                        on_progress(message)
+                case _:
+                    return message, files
 
     async def _send(self, message: Message, files: Sequence[int]) -> None:
         frame = encode_frame(encode_body(message), len(files))

@@ -24,7 +24,7 @@ class Claiming:
         store: The queue.
         announcements: Tells when a page becomes ready.
         worker_id: The claimer.
-        models: Models whose pages are claimed, `auto` among them.
+        lanes: Gives the models whose pages are claimed now, `auto` among them.
         hands: Pages in work at the same time.
     """
 
@@ -33,13 +33,13 @@ class Claiming:
         store: JobStore,
         announcements: Announcements,
         worker_id: str,
-        models: Sequence[str],
+        lanes: Callable[[], Sequence[str]],
         hands: int,
     ) -> None:
         self._store = store
         self._announcements = announcements
         self._worker_id = worker_id
-        self._models = tuple(models)
+        self._lanes = lanes
         self._hands = anyio.Semaphore(hands)
 
     async def run(self, work: Callable[[Claim], Awaitable[None]], stop: anyio.Event) -> None:
@@ -66,7 +66,7 @@ class Claiming:
         while not stop.is_set():
             try:
                 with self._announcements.watching_work() as watch:
-                    claim = await self._store.claim(self._worker_id, self._models)
+                    claim = await self._store.claim(self._worker_id, self._lanes())
                     if claim is not None:
                         return claim
                     await watch.changed(_POLL_S)

@@ -6,15 +6,24 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import anyio
 from redis.asyncio import Redis
 
 from ocr_api import __version__
-from ocr_api.catalog import AUTO, Catalog, Host, load_catalog, resolve_model, this_host
+from ocr_api.catalog import (
+    AUTO,
+    Catalog,
+    Host,
+    ModelSpec,
+    load_catalog,
+    resolve_model,
+    this_host,
+)
 from ocr_api.errors import OcrApiError, StoreError
+from ocr_api.jobs import Claim
 from ocr_api.observability import get_logger
 from ocr_api.settings import MIB, Settings, usable_cores
 from ocr_api.store import (
@@ -30,12 +39,16 @@ from ocr_api.store import (
     connect_listener,
     open_blobs,
 )
+from ocr_api.weights import DownloadRule, WeightsLookup, look_at_weights, weights_places
 from ocr_api.worker.claiming import Claiming
 from ocr_api.worker.leases import Leases
 from ocr_api.worker.model_follower import ModelFollower
 from ocr_api.worker.page_reader import PageReader, ReaderPlan, child_environment
 from ocr_api.worker.page_steps import DocumentLimits
-from ocr_api.worker.process_page import Parts, process_claim
+from ocr_api.worker.process_page import Parts, process_claim, refuse_claim
+from ocr_api.worker.weights_download import download_command, fetch_weights
+from ocr_api.worker.weights_keeper import WeightsKeeper
+from ocr_api.worker.weights_reports import with_weights
 
 _HEARTBEAT_S = 1.0
 _HEARTBEAT_TTL_S = 4.0
@@ -70,6 +83,8 @@ class Worker:
     announcements: Announcements
     sweeper: Sweeper
     claiming: Claiming
+    keeper: WeightsKeeper
+    host: Host
     reports: Mapping[str, ModelReport]
     drain_s: float
 
@@ -81,11 +96,13 @@ async def run_worker(settings: Settings) -> None:
         StoreSchemaError: The data was written by a newer version.
     """
     catalog = load_catalog(settings.catalog_file)
-    _tell_fallback(settings, catalog, this_host())
+    host = this_host(allows_cpu_models=settings.cpu_models)
     url = settings.redis_address
     async with connect(url) as redis, connect_listener(url) as listener:
         connections = Connections(redis, listener, await open_blobs(settings.blobs_dir))
-        worker = build_worker(settings, catalog, this_host(), connections)
+        worker = build_worker(settings, catalog, host, connections)
+        await worker.keeper.look()
+        _tell_fallback(settings, catalog, worker.host)
         await _wait_for_store(worker.parts.store)
         await _run(worker)
 
@@ -118,7 +135,8 @@ async def _run(worker: Worker) -> None:
             background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
             background.start_soon(worker.sweeper.run)
             background.start_soon(_warm, worker)
-            background.start_soon(ModelFollower(worker.parts).run)
+            background.start_soon(worker.keeper.run)
+            background.start_soon(ModelFollower(worker.parts, worker.keeper.is_ready).run)
             await _work_and_drain(worker, stop)
             background.cancel_scope.cancel()
     finally:
@@ -137,22 +155,54 @@ def build_worker(
         for spec in catalog.models.values()
     }
     served = frozenset(model for model, report in reports.items() if not report.reason)
+    keeper = _keeper(settings, [catalog.model(model) for model in sorted(served)], store)
     return Worker(
         id=worker_id,
         parts=Parts(
             store,
             connections.blobs,
-            PageReader(reader_plan(settings), catalog, host),
+            PageReader(
+                reader_plan(settings),
+                catalog,
+                replace(host, weights_hindrance=lambda spec: keeper.hindrance(spec.id)),
+            ),
             Leases(store, announcements, worker_id, settings.lease_seconds / 3),
             served,
         ),
         announcements=announcements,
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
         claiming=Claiming(
-            store, announcements, worker_id, sorted({AUTO, *served}), settings.reader_count + 1
+            store,
+            announcements,
+            worker_id,
+            lambda: (AUTO, *filter(keeper.is_claimable, sorted(served))),
+            settings.reader_count + 1,
         ),
+        keeper=keeper,
+        host=replace(host, weights_hindrance=lambda spec: keeper.state(spec.id).reason),
         reports=reports,
         drain_s=settings.drain_seconds,
+    )
+
+
+def _keeper(settings: Settings, specs: Sequence[ModelSpec], store: JobStore) -> WeightsKeeper:
+    """Joins what looks after the weights of these models."""
+    places = weights_places(settings.weights_dir, os.environ)
+    lookup = WeightsLookup(places)
+    rule = DownloadRule.of(os.environ, allow_downloads=settings.allow_downloads)
+    command = download_command(os.environ, settings.child_start_timeout)
+
+    async def wanted() -> frozenset[str]:
+        current = await store.current_model()
+        waiting = await store.queue_lengths()
+        needed = {model for model, pages in waiting.items() if pages}
+        return frozenset({settings.default_model if current is None else current.model, *needed})
+
+    return WeightsKeeper(
+        specs,
+        lambda spec: look_at_weights(spec, lookup, rule),
+        lambda spec, on_progress: fetch_weights(command, spec, places, on_progress),
+        wanted,
     )
 
 
@@ -197,8 +247,16 @@ async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
     """Works until `stop`, then lets running pages end for a while before it hands them back."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
-        await worker.claiming.run(lambda claim: process_claim(claim, worker.parts), stop)
+        await worker.claiming.run(lambda claim: _work(claim, worker), stop)
         tasks.cancel_scope.cancel()
+
+
+async def _work(claim: Claim, worker: Worker) -> None:
+    refusal = worker.keeper.refusal(claim.model)
+    if refusal is None:
+        await process_claim(claim, worker.parts)
+    else:
+        await refuse_claim(claim, refusal, worker.parts)
 
 
 async def _cancel_after_stop(
@@ -229,12 +287,9 @@ async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[objec
 async def _report(worker: Worker) -> None:
     loaded = worker.parts.reader.children()
     models = {
-        model: ModelReport(
-            reason=report.reason,
-            loaded=len(loaded.get(model, ())),
-            status="loaded" if loaded.get(model) else report.status,
-            memory_mib=report.memory_mib,
-        )
+        model: replace(report, loaded=len(loaded[model]), status="loaded")
+        if loaded.get(model)
+        else with_weights(report, worker.keeper.state(model))
         for model, report in worker.reports.items()
     }
     report = WorkerReport(

@@ -255,4 +255,5 @@ def child_environment(environment: Mapping[str, str], readers: int, cores: int) 
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TESSDATA_PREFIX", "LD_LIBRARY_PATH")
     threads = str(max(1, cores // readers))
     passed = {name: environment[name] for name in kept if name in environment}
+    passed["HF_HUB_OFFLINE"] = "1"  # what engines load lies here; no library is to look elsewhere
     return {**passed, "OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": threads}

@@ -58,6 +58,12 @@ async def process_claim(claim: Claim, parts: Parts) -> None:
         following = await _work_on(following, parts)
 
 
+async def refuse_claim(claim: Claim, error: OcrApiError, parts: Parts) -> None:
+    """Fails a page for good without a look at it, e.g. because its model cannot be had."""
+    with parts.leases.held(claim):
+        await _record_failure(claim, error, parts, final=True)
+
+
 async def _work_on(claim: Claim, parts: Parts) -> Claim | None:
     """Gives the claim to go on with."""
     following = None
@@ -134,10 +140,12 @@ def _told_of_page(claim: Claim, warnings: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"Page {claim.page_number}: {warning}" for warning in warnings)
 
 
-async def _record_failure(claim: Claim, error: OcrApiError, parts: Parts) -> None:
+async def _record_failure(
+    claim: Claim, error: OcrApiError, parts: Parts, *, final: bool = False
+) -> None:
     _log.warning("page_failed", claim=claim.name, code=error.code, detail=error.detail)
     problem = Problem.of(error, page=None if claim.is_opening else claim.page_number)
-    await _patiently(lambda: parts.store.fail(claim, problem, final=not error.retryable))
+    await _patiently(lambda: parts.store.fail(claim, problem, final=final or not error.retryable))
 
 
 async def _hand_back(claim: Claim, parts: Parts) -> None:
