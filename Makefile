@@ -1,9 +1,14 @@
 # make run   sets up everything and starts the service on port 8000
 # make test  sets up everything, then checks, then tests
 PYTHON ?= python3
+# Where the build of torch for vision-language models is taken from; empty = where pip looks anyway.
+# Without an NVIDIA GPU: make TORCH_INDEX=https://download.pytorch.org/whl/cpu test
+TORCH_INDEX ?=
+TORCH := $(shell grep '^torch==' constraints.txt)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: setup setup-dev run test check format bench stress clean
 
@@ -11,13 +16,14 @@ setup: $(BIN)/ocr-api
 
 $(BIN)/ocr-api: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(PIP) -e .
 	@touch $@
 
 setup-dev: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt | setup
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) '$(TORCH)'
+	$(PIP) -e '.[dev,vlm]'
 	@touch $@
 
 run: setup

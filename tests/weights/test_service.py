@@ -124,6 +124,22 @@ def test_absent_weights_without_downloads_leave_the_fallback(
         assert service.ended(service.submit(small_png(), model="slow"))["status"] == "completed"
 
 
+def test_failed_download_keeps_jobs_waiting_and_a_broken_folder_ends_them(
+    service: Service, tmp_path: Path
+) -> None:
+    job = service.submit(small_png(), model="slow")  # the hub has no repository at all
+    eventually(has(service, status="failed", is_available=False), 30)
+    assert f"has no {REPO}" in model(service)["message"]
+    assert service.job(job)["status"] == "pending"
+    folder = tmp_path / "models" / "slow"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{")
+    ended = service.ended(job)
+    assert ended["status"] == "failed"
+    assert ended["error_detail"]["code"] == "model_unavailable"
+    assert f"{folder}/config.json is not valid JSON" in ended["error"]
+
+
 def test_offline_service_reads_from_the_cache_and_asks_nobody(
     hub: FakeHub, tmp_path: Path, catalog: Path
 ) -> None:

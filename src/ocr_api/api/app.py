@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import anyio
 import anyio.to_thread
@@ -204,9 +203,8 @@ def _check_models(settings: Settings, catalog: Catalog) -> None:
 def _host_answers(catalog: Catalog, settings: Settings) -> Mapping[str, Availability]:
     lookup = WeightsLookup(weights_places(settings.weights_dir, os.environ))
     rule = DownloadRule.of(os.environ, allow_downloads=settings.allow_downloads)
-    host = replace(
-        this_host(allows_cpu_models=settings.cpu_models),
-        weights_hindrance=lambda spec: look_at_weights(spec, lookup, rule).hindrance,
+    host = this_host(allows_cpu_models=settings.cpu_models).with_weights(
+        lambda spec: look_at_weights(spec, lookup, rule).hindrance
     )
     return {model_id: catalog.availability(model_id, host) for model_id in (AUTO, *catalog.models)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ocr_api.catalog.spec import ModelSpec
 
@@ -29,6 +29,10 @@ class Host:
     has_package: Callable[[str], bool]
     allows_cpu_models: bool = False
     weights_hindrance: Callable[[ModelSpec], str] = lambda _: ""
+
+    def with_weights(self, hindrance: Callable[[ModelSpec], str]) -> Host:
+        """Gives the same machine, on which weights keep models from running as this tells."""
+        return replace(self, weights_hindrance=hindrance)
 
 
 @dataclass(frozen=True, slots=True)

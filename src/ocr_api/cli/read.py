@@ -164,7 +164,7 @@ def _host(settings: Settings, catalog: Catalog) -> Host:
             return ""
         return standing.hindrance or f"Run `ocr-api models pull {spec.id}` first."
 
-    return replace(host_of(settings, stand), weights_hindrance=hindrance)
+    return host_of(settings, stand).with_weights(hindrance)
 
 
 def _is_done(item: InputFile, request: ReadRequest) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import anyio.to_thread
@@ -53,9 +52,8 @@ def standings(settings: Settings, catalog: Catalog) -> dict[str, Standing]:
 
 def host_of(settings: Settings, stand: Mapping[str, Standing]) -> Host:
     """Gives what this machine offers, the weights as they stood when they were looked at."""
-    return replace(
-        this_host(allows_cpu_models=settings.cpu_models),
-        weights_hindrance=lambda spec: stand[spec.id].hindrance,
+    return this_host(allows_cpu_models=settings.cpu_models).with_weights(
+        lambda spec: stand[spec.id].hindrance
     )
 
 

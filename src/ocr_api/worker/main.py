@@ -164,7 +164,7 @@ def build_worker(
             PageReader(
                 reader_plan(settings),
                 catalog,
-                replace(host, weights_hindrance=lambda spec: keeper.hindrance(spec.id)),
+                host.with_weights(lambda spec: keeper.hindrance(spec.id)),
             ),
             Leases(store, announcements, worker_id, settings.lease_seconds / 3),
             served,
@@ -179,7 +179,7 @@ def build_worker(
             settings.reader_count + 1,
         ),
         keeper=keeper,
-        host=replace(host, weights_hindrance=lambda spec: keeper.state(spec.id).reason),
+        host=host.with_weights(lambda spec: keeper.state(spec.id).reason),
         reports=reports,
         drain_s=settings.drain_seconds,
     )
