@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup setup-dev run test check format bench stress clean
+.PHONY: setup setup-dev run test check format bench stress fuzz clean
 
 setup: $(BIN)/ocr-api
 
@@ -43,6 +43,10 @@ bench: setup-dev
 stress: setup-dev
 	$(BIN)/python -m bench.fairness
 	$(BIN)/python -m bench.stress
+
+# FUZZ times as much as in the suite, with a seed of its own (FUZZ_SEED=… repeats a run)
+fuzz: setup-dev
+	FUZZ=$${FUZZ:-20} $(BIN)/python -m pytest -s --timeout 7200 tests/hostile/test_contract.py tests/hostile/test_intake.py
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -180,7 +180,7 @@ async def test_errors_of_the_framework_are_problems_too(client: httpx.AsyncClien
     assert_problem(await client.get("/nothing"), 404, "not_found")
     answer = await client.put("/models")
     assert_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 @pytest.mark.anyio

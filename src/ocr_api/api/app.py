@@ -13,7 +13,9 @@ from ocr_api import __version__
 from ocr_api.api.event_feeds import EventFeeds
 from ocr_api.api.headers import SecurityHeaders
 from ocr_api.api.host_check import HostCheck
+from ocr_api.api.http_protocol import FramingCheck
 from ocr_api.api.listening import OnReady, listening_socket, serve
+from ocr_api.api.methods import HeadAnswers
 from ocr_api.api.openapi import install_openapi
 from ocr_api.api.problems import install_problem_handlers
 from ocr_api.api.routes import job_life, jobs, models, service, webhooks
@@ -61,7 +63,8 @@ async def run_api(
     with listening_socket(settings.api_host, settings.api_port, listen_fd) as sock:
         async with opened_services(settings) as services:
             app = await anyio.to_thread.run_sync(create_app, services)
-            await serve(app, sock, on_ready or _tell_nobody, services.held.let_go)
+            told, let_go = on_ready or _tell_nobody, services.held.let_go
+            await serve(app, sock, told, let_go, settings.request_head_timeout)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -84,7 +87,9 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
+    app.add_middleware(HeadAnswers)
     app.add_middleware(HostCheck, allowed_hosts=services.allowed_hosts)
+    app.add_middleware(FramingCheck)
     app.add_middleware(SecurityHeaders)
     return app
 

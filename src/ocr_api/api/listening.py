@@ -12,6 +12,7 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
+from ocr_api.api.http_protocol import HEAD_S, guarded_protocol
 from ocr_api.errors import SettingsError
 
 OnReady = Callable[[str, int], None]
@@ -46,7 +47,11 @@ def listening_socket(
 
 
 async def serve(
-    app: ASGIApp, sock: socket.socket, on_ready: OnReady, on_stopping: Callable[[], None]
+    app: ASGIApp,
+    sock: socket.socket,
+    on_ready: OnReady,
+    on_stopping: Callable[[], None],
+    head_s: float = HEAD_S,
 ) -> None:
     """Serves until cancelled or told to stop by a signal; running answers may end first.
 
@@ -55,10 +60,11 @@ async def serve(
         sock: Bound; from `listening_socket`.
         on_ready: Called once with the host and port that are listened on.
         on_stopping: Called once before running answers are waited for.
+        head_s: How long a caller may take over the head of a request.
     """
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=guarded_protocol(head_s),
         ws="none",
         loop="asyncio",
         lifespan="on",

@@ -68,15 +68,17 @@ async def submit(request: Request, services: FromApp) -> Response:
 @router.get("/ocr", **LISTING)
 async def list_jobs(
     services: FromApp,
-    limit: int = 20,
-    cursor: str | None = None,
+    limit: Annotated[int, Query(json_schema_extra={"minimum": 1, "maximum": 100})] = 20,
+    cursor: Annotated[str | None, Query(json_schema_extra={"pattern": "^[0-9]{0,20}$"})] = None,
     status: JobStatus | None = None,
     model: str | None = None,
 ) -> Response:
     """Lists jobs, newest first, without their results."""
     if not 1 <= limit <= 100:
         raise InvalidOptionError("`limit` must be from 1 to 100.", option="limit", limit=[1, 100])
-    found = await services.store.list_jobs(limit=limit, cursor=cursor, status=status, model=model)
+    found = await services.store.list_jobs(
+        limit=limit, cursor=cursor or None, status=status, model=model
+    )
     return json_response(job_list_view(found.jobs, found.next_cursor))
 
 
