@@ -69,10 +69,19 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Pages a second in one run: worked off, and submitted and worked off."""
+    """What one run came to.
+
+    Attributes:
+        worked: Pages a second, from the start of the worker until the last is acknowledged.
+        whole: The same with the time that submitting them took before.
+        cpu_ms: Processor time of a page, its submission included, in the program.
+        server_ms: The same in the server.
+    """
 
     worked: float
     whole: float
+    cpu_ms: float = 0.0
+    server_ms: float = 0.0
 
 
 Runs = Mapping[str, Sequence[Rates]]
@@ -106,13 +115,25 @@ def _command(
 
 async def _run(redis: Redis, command: Sequence[str], setting: Setting) -> Rates:
     await redis.flushall()
+    before_s = await _server_cpu_s(redis)
     with anyio.fail_after(_RUN_S):
         done = await anyio.run_process(
             command, cwd=_ROOT, env={**os.environ, "PYTHONPATH": str(_ROOT)}, stderr=None
         )
     took = json.loads(done.stdout)
     pages = setting.jobs * setting.pages
-    return Rates(pages / took["work_s"], pages / (took["submit_s"] + took["work_s"]))
+    server_s = await _server_cpu_s(redis) - before_s
+    return Rates(
+        worked=pages / took["work_s"],
+        whole=pages / (took["submit_s"] + took["work_s"]),
+        cpu_ms=1000 * took["cpu_s"] / pages,
+        server_ms=1000 * server_s / pages,
+    )
+
+
+async def _server_cpu_s(redis: Redis) -> float:
+    used: Mapping[str, float] = await redis.info("cpu")
+    return used["used_cpu_user"] + used["used_cpu_sys"]
 
 
 def _python(contender: Contender, environments: Path) -> str:
@@ -147,7 +168,8 @@ def table(setting: Setting, runs: Runs) -> Iterator[str]:
             else f"{worked / best:.2f} | {whole / best_whole:.2f}"
         )
         row = f"| {setting.fsync} | {setting.jobs} x {setting.pages} | {name} "
-        yield f"{row}| {worked:.0f} | {whole:.0f} | {ratios} |"
+        costs = f"{_median(rates, 'cpu_ms'):.2f} + {_median(rates, 'server_ms'):.2f}"
+        yield f"{row}| {worked:.0f} | {whole:.0f} | {ratios} | {costs} |"
 
 
 def _median(rates: Sequence[Rates], what: str) -> float:
@@ -167,8 +189,11 @@ def main() -> None:
         make_environments(chosen.environments)
     load = "/".join(f"{value:.1f}" for value in os.getloadavg())
     _tell(f"Python {platform.python_version()}, {os.cpu_count()} cores, load average {load}")
-    _tell("| fsync | jobs x pages | queue | pages/s | with submission | ratio | ratio |")
-    _tell("|---|---|---|---|---|---|---|")
+    _tell(
+        "| fsync | jobs x pages | queue | pages/s | with submission | ratio | ratio "
+        "| CPU ms a page: program + server |"
+    )
+    _tell("|---|---|---|---|---|---|---|---|")
     for fsync in _FSYNC:
         for pages in (1, 20):
             setting = Setting(fsync, chosen.pages // pages, pages)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from taskiq import TaskiqMessage, TaskiqMiddleware, TaskiqResult
-from taskiq.api import run_receiver_task
+from taskiq.receiver import Receiver
 from taskiq_redis import RedisAsyncResultBackend, RedisStreamBroker
 
 from bench.contenders.timing import RESULT, Load, Took, main, submit_all
@@ -49,15 +49,22 @@ async def measure(load: Load) -> Took:
             await read_page.kiq(number, page)
 
     submit_s = await submit_all(load.jobs, load.concurrency, submit)
-    started_at = time.perf_counter()
-    working = asyncio.ensure_future(
-        run_receiver_task(broker, max_async_tasks=load.concurrency, max_prefetch=load.concurrency)
-    )
-    await counting.all_kept.wait()
-    work_s = time.perf_counter() - started_at
-    working.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
+    broker.is_worker_process = True
+    finish = asyncio.Event()
+    with ThreadPoolExecutor(1) as executor:
+        receiver = Receiver(
+            broker,
+            executor,
+            run_startup=False,
+            max_async_tasks=load.concurrency,
+            max_prefetch=load.concurrency,
+        )
+        started_at = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(receiver.listen(finish))
+            await counting.all_kept.wait()
+            work_s = time.perf_counter() - started_at
+            finish.set()
     await broker.shutdown()
     return Took(submit_s, work_s)
 
