@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup setup-dev run test check format bench stress fuzz clean
+.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz clean
 
 setup: $(BIN)/ocr-api
 
@@ -39,6 +39,10 @@ format: setup-dev
 
 bench: setup-dev
 	$(BIN)/python -m bench
+
+bench-queue: setup-dev
+	$(BIN)/python -m bench.queue
+	$(BIN)/python -m bench.submit
 
 stress: setup-dev
 	$(BIN)/python -m bench.fairness

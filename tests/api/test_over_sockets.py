@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 
 import anyio
@@ -181,3 +183,15 @@ async def test_listeners_are_let_go_when_the_service_stops(services: Services) -
             while not heard:
                 await anyio.sleep(0.01)
     assert "event: status" in heard[0]
+
+
+@pytest.mark.parametrize("is_inherited", [False, True])
+async def test_accepted_connections_send_small_pieces_at_once(*, is_inherited: bool) -> None:
+    with ExitStack() as opened:
+        sock = opened.enter_context(listening_socket("127.0.0.1", 0))
+        if is_inherited:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+            sock = opened.enter_context(listening_socket("", 0, os.dup(sock.fileno())))
+        async with await anyio.connect_tcp("127.0.0.1", sock.getsockname()[1]):
+            accepted = opened.enter_context(sock.accept()[0])
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
