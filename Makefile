@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz clean
+.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos clean
 
 setup: $(BIN)/ocr-api
 
@@ -51,6 +51,10 @@ stress: setup-dev
 # FUZZ times as much as in the suite, with a seed of its own (FUZZ_SEED=… repeats a run)
 fuzz: setup-dev
 	FUZZ=$${FUZZ:-20} $(BIN)/python -m pytest -s --timeout 7200 tests/hostile/test_contract.py tests/hostile/test_intake.py
+
+# Long: 500 jobs while everything is killed, frozen and cut off; ARGS="--seed 7 --jobs 50" for less
+chaos: setup-dev
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -14,7 +14,7 @@ import pytest
 from ocr_api.api.services import Services
 from ocr_api.errors import StoreUnavailableError
 from ocr_api.jobs import Job, JobStatus, Priority
-from ocr_api.store import IdempotencyKey, JobStore, StoreLimits, connect
+from ocr_api.store import IdempotencyKey, JobStore, StoreLimits, audit, connect
 from tests.api.conftest import open_client
 from tests.api.pages import PNG
 from tests.api.test_jobs import claim_next, finish
@@ -276,3 +276,31 @@ async def test_job_whose_creation_was_not_confirmed_is_found_by_the_repetition(
         answer = await client.post("/ocr", content=PNG, headers=KEY)
     job = await services.store.get(answer.json()["job_id"])
     assert stored_files() == [job.upload_key]
+
+
+async def test_upload_whose_job_the_store_did_not_take_is_no_finding(
+    server_url: str, services: Services, stored_files: Stored
+) -> None:
+    class BrokenStore(JobStore):
+        """Goes away just before the job would be created."""
+
+        async def create(
+            self,
+            job: Job,
+            password: str | None = None,
+            *,
+            key: IdempotencyKey | None = None,
+            fingerprint: str = "",
+        ) -> Job:
+            del job, password, key, fingerprint
+            raise StoreUnavailableError("gone")
+
+    async with connect(server_url) as redis:
+        broken = BrokenStore(redis, StoreLimits())
+        async with open_client(services, store=broken) as client:
+            lost = await client.post("/ocr", content=PNG, headers=KEY)
+            assert_problem(lost, 503, "store_unavailable")
+        assert len(stored_files()) == 1  # left: the job may have been created all the same
+        assert await audit(redis, services.store, services.blobs, settle_s=0) == []
+    async with open_client(services) as client:
+        assert (await client.post("/ocr", content=PNG, headers=KEY)).status_code == 202

@@ -16,6 +16,7 @@ import pytest
 from ocr_api.api.app import create_app
 from ocr_api.api.listening import listening_socket, serve
 from ocr_api.api.services import Services
+from ocr_api.store import IdempotencyKey, connect, keys
 from tests.api.conftest import LIMITS
 from tests.api.pages import PNG
 
@@ -90,6 +91,22 @@ async def test_caller_that_goes_away_midway_leaves_nothing(
     await anyio.sleep(0.2)
     await until(lambda: stored_files() == [])
     assert (await services.store.list_jobs(limit=5)).jobs == ()
+
+
+async def test_key_stays_held_while_its_upload_comes_in(port: int, server_url: str) -> None:
+    name = keys.IDEMPOTENCY + IdempotencyKey.of("order-7").digest
+    async with connect(server_url) as redis:
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(head("/ocr", 150_000, "Idempotency-Key: order-7") + PNG)
+            await anyio.sleep(2)
+            left_ms = await redis.pttl(name)
+            assert 0 < left_ms <= 13_500
+            with anyio.fail_after(10):
+                while await redis.pttl(name) <= left_ms:
+                    await anyio.sleep(0.05)
+        with anyio.fail_after(5):  # the caller is gone: let go at once
+            while await redis.exists(name):
+                await anyio.sleep(0.05)
 
 
 async def test_declared_size_above_the_limit_is_refused_before_it_is_sent(port: int) -> None:

@@ -153,12 +153,19 @@ async def test_key_is_let_go_when_its_request_comes_to_nothing(store: JobStore) 
     assert await store.admit("job-2", KEY) is None
 
 
+async def test_note_of_an_upload_that_is_left_stays(store: JobStore) -> None:
+    await store.admit("job-1", KEY)
+    await store.withdraw("job-1", KEY, keep_note=True)
+    assert await store.uploading(["job-1"]) == {"job-1"}
+    assert await store.admit("job-2", KEY) is None
+
+
 async def test_key_held_for_a_killed_process_is_let_go_in_time(
     store: JobStore, redis: Redis
 ) -> None:
     await store.admit("job-1", KEY)
     left_s = await redis.ttl(keys.IDEMPOTENCY + KEY.digest)
-    assert 0 < left_s <= 180
+    assert 0 < left_s <= 15
     await store.create(make_job(), key=KEY, fingerprint="payload")
     assert await redis.ttl(keys.IDEMPOTENCY + KEY.digest) == -1
 

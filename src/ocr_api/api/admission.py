@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from functools import partial
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 from fastapi import Request
@@ -14,13 +13,21 @@ from fastapi import Request
 from ocr_api.api.body import Body, Option
 from ocr_api.api.services import Services
 from ocr_api.api.upload import counted
-from ocr_api.errors import IdempotencyKeyReusedError, InvalidOptionError, StoreError
+from ocr_api.errors import (
+    IdempotencyKeyReusedError,
+    InvalidOptionError,
+    OcrApiError,
+    StoreError,
+    StoreUnavailableError,
+)
 from ocr_api.jobs import Job
 from ocr_api.store import FirstAnswer, IdempotencyKey
 
 HEADER = "Idempotency-Key"
 _LONGEST_KEY = 255
-_RENEWED_EVERY_S = 30.0
+_RENEWED_EVERY_S = 4.0
+"""Several times within the time for which a key is held."""
+
 _WITHDRAW_S = 5.0
 _NOT_HASHED = frozenset({"password"})
 """No trace of a password is stored, not even in a digest."""
@@ -47,19 +54,33 @@ async def admitted(
 ) -> AsyncGenerator[FirstAnswer | None]:
     """Gives what the key stands for already; None = go on, the upload may come in.
 
-    Takes the admission back where the block does not end well.
+    Holds the key as long as the block lasts, and takes the admission back where it does not end
+    well. Where the store went away the job may have been created, so that the note of its upload
+    stays then: it tells audit and sweeper to leave the file alone.
 
     Raises:
         QueueFullError: As many jobs wait as may.
         IdempotencyKeyInUseError: A request with this key is still coming in.
     """
     first = await services.store.admit(job_id, key)
-    try:
-        yield first
-    except BaseException:
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        if first is None and key is not None:
+            group.start_soon(_keep_held, services, job_id, key)
+        try:
+            yield first
+        except Exception as exc:  # noqa: BLE001 - raised again below, outside the group
+            failure = exc
+        except BaseException:
+            if first is None:
+                await _withdraw(services, job_id, key, keep_note=True)
+            raise
+        group.cancel_scope.cancel()
+    if failure is not None:
         if first is None:
-            await _withdraw(services, job_id, key)
-        raise
+            is_doubtful = isinstance(failure, StoreUnavailableError)
+            await _withdraw(services, job_id, key, keep_note=is_doubtful)
+        raise failure
 
 
 class Payload:
@@ -67,15 +88,14 @@ class Payload:
 
     Args:
         body: What is hashed.
-        renew: Keeps the caller's key held during a long upload; None = there is no key.
+        is_hashed: There is a key, for which the digest is needed.
     """
 
-    def __init__(self, body: Body, renew: Callable[[], Awaitable[object]] | None) -> None:
+    def __init__(self, body: Body, *, is_hashed: bool) -> None:
         self.filename = body.filename
         self.max_bytes = body.max_bytes
         self._body = body
-        self._renew = renew
-        self._renewed_at = anyio.current_time()
+        self._is_hashed = is_hashed
         self._file = hashlib.sha256()
 
     @property
@@ -86,13 +106,8 @@ class Payload:
     async def take(self) -> bytes | None:
         """Gives the next piece of the file, None at its end."""
         piece = await self._body.take()
-        if self._renew is None:
-            return piece
-        if piece is not None:
+        if self._is_hashed and piece is not None:
             self._file.update(piece)
-        if anyio.current_time() - self._renewed_at > _RENEWED_EVERY_S:
-            self._renewed_at = anyio.current_time()
-            await self._renew()
         return piece
 
     async def finish(self) -> None:
@@ -111,9 +126,9 @@ class Payload:
         return digest.hexdigest()
 
 
-def payload_of(services: Services, body: Body, job_id: str, key: IdempotencyKey | None) -> Payload:
+def payload_of(body: Body, key: IdempotencyKey | None) -> Payload:
     """Gives a body as a payload, hashed where a key asks for that."""
-    return Payload(body, None if key is None else partial(services.store.admit, job_id, key))
+    return Payload(body, is_hashed=key is not None)
 
 
 async def replay(
@@ -133,10 +148,21 @@ async def replay(
     return await services.store.get(first.job_id)
 
 
-async def _withdraw(services: Services, job_id: str, key: IdempotencyKey | None) -> None:
+async def _keep_held(services: Services, job_id: str, key: IdempotencyKey) -> None:
+    """Holds a key anew until cancelled, so that it is free soon after this process was killed.
+
+    Where it could not be held and another request has it now, creating the job will be refused.
+    """
+    while True:
+        await anyio.sleep(_RENEWED_EVERY_S)
+        with suppress(OcrApiError):
+            await services.store.admit(job_id, key)
+
+
+async def _withdraw(
+    services: Services, job_id: str, key: IdempotencyKey | None, *, keep_note: bool
+) -> None:
     """Lets the key go at once; should that fail, it is let go when its time is over."""
     with anyio.move_on_after(_WITHDRAW_S, shield=True):
-        try:
-            await services.store.withdraw(job_id, key)
-        except StoreError:
-            return
+        with suppress(StoreError):
+            await services.store.withdraw(job_id, key, keep_note=keep_note)

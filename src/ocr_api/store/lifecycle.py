@@ -16,9 +16,9 @@ from ocr_api.store.commands import commands
 from ocr_api.store.failures import redis_failures
 from ocr_api.store.scripts import Script, Scripts
 
-_KEY_HELD_S = 180
-"""How long a caller's key is held for an upload; longer than the longest pause within one, and
-held anew while it goes on."""
+_KEY_HELD_S = 15
+"""How long a caller's key is held for an upload, and held anew while it goes on. So long a caller
+is refused whose first request was cut off by the death of its API."""
 
 _MOST_EVENTS_AT_ONCE = 1000
 
@@ -72,7 +72,7 @@ class Lifecycle:
     ) -> FirstAnswer | None:
         """Lets an upload come in for a job to be, and holds the caller's key for it.
 
-        Repeat it every minute of a long upload, so that the key stays held.
+        Repeat it every few seconds of an upload, so that the key stays held.
 
         Args:
             job_id: Of the job to be.
@@ -98,9 +98,19 @@ class Lifecycle:
             case _:
                 return None
 
-    async def withdraw(self, job_id: str, key: IdempotencyKey | None = None) -> None:
-        """Takes back what `admit` noted; does nothing where the job was created."""
-        await self._scripts.call(Script.WITHDRAW, job_id, "" if key is None else key.digest)
+    async def withdraw(
+        self, job_id: str, key: IdempotencyKey | None = None, *, keep_note: bool = False
+    ) -> None:
+        """Takes back what `admit` noted; does nothing where the job was created.
+
+        Args:
+            job_id: Of the job that is not to be.
+            key: The caller's, if there is one.
+            keep_note: Its upload is left, since it may still be created: for as long as `admit`
+                said nobody is to wonder about the file.
+        """
+        digest = "" if key is None else key.digest
+        await self._scripts.call(Script.WITHDRAW, job_id, digest, int(keep_note))
 
     async def cancel(self, job_id: str) -> CancelOutcome:
         """Ends a job that lives as `cancelled`; whoever works on it is told to stop."""

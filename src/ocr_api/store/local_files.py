@@ -81,10 +81,10 @@ def scratch_file(data: bytes) -> int:
 
 
 def find_staged(root: Path) -> list[BlobInfo]:
-    """Gives the files that uploads write to until they are whole."""
+    """Gives the files that are written to until they are whole."""
     return [
         BlobInfo(path.relative_to(root).as_posix(), facts.st_size, facts.st_mtime)
-        for name in (UPLOADS, RESULTS)
+        for name in (UPLOADS, RESULTS, WEBHOOKS)
         for path, facts in _files(root / name)
         if _STAGED.fullmatch(path.name)
     ]

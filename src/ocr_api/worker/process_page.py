@@ -141,9 +141,20 @@ async def _record_failure(claim: Claim, error: OcrApiError, parts: Parts) -> Non
 
 
 async def _hand_back(claim: Claim, parts: Parts) -> None:
-    """Gives an interrupted page back, uncharged; should that fail, its lease runs out."""
+    """Gives an interrupted page back, uncharged; should that fail, its lease runs out.
+
+    A result that was kept and not committed goes: where the claim was lost, its job may have ended
+    and been tidied already, and nobody would look for it.
+    """
     with anyio.move_on_after(_HAND_BACK_S, shield=True), contextlib.suppress(StoreError):
         await parts.store.release(claim, charge=False)
+        if claim.is_opening:
+            return
+        # From here on the fence refuses this claim, so that what is not committed never will be.
+        key = result_key(claim.job.id, claim.page_number, claim.attempt)
+        page = await parts.store.page(claim.job.id, claim.page_number)
+        if page is None or page.result_key != key:
+            await parts.blobs.delete(key)
 
 
 async def _patiently(call: Callable[[], Awaitable[Value]]) -> Value:

@@ -54,7 +54,7 @@ async def submit(request: Request, services: FromApp) -> Response:
         check_options(services, (*query, *body.options))
         job_id = secrets.token_urlsafe(16)
         async with admitted(services, job_id, key) as first:
-            payload = payload_of(services, body, job_id, key)
+            payload = payload_of(body, key)
             if first is not None:
                 job = await replay(services, payload, query, first)
             else:
