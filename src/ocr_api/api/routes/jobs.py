@@ -13,7 +13,7 @@ from ocr_api.api.body import Option, body_pieces, open_body
 from ocr_api.api.filenames import clean_filename
 from ocr_api.api.model_choice import choose_model
 from ocr_api.api.negotiation import choose_format
-from ocr_api.api.openapi import LISTING, ONE_JOB, ONE_PAGE, RESULT, SUBMISSION
+from ocr_api.api.openapi import LISTING, ONE_JOB, ONE_PAGE, RESULT, SUBMISSION, SUBMISSION_ALIAS
 from ocr_api.api.options import Choices, read_options
 from ocr_api.api.receiving import refusals_drained
 from ocr_api.api.rendered import check_has_result, rendered_tag, result_response
@@ -40,6 +40,7 @@ FormatOption = Annotated[
 
 
 @router.post("/ocr", status_code=202, **SUBMISSION)
+@router.post("/ocr/pdf", status_code=202, **SUBMISSION_ALIAS)
 async def submit(request: Request, services: FromApp) -> Response:
     """Takes in one image or PDF; the answer tells where its job is.
 
