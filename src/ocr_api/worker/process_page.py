@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import anyio
 
-from ocr_api.errors import EngineError, OcrApiError, StoreError
+from ocr_api.errors import EngineError, OcrApiError, StoreError, StoreSchemaError
 from ocr_api.jobs import Claim, PageResult, Problem
 from ocr_api.observability import get_logger
 from ocr_api.store import Blobs, JobStore, encode_result, result_key
@@ -150,13 +150,14 @@ async def _patiently(call: Callable[[], Awaitable[Value]]) -> Value:
     """Repeats a fenced, repeatable call until the store answers.
 
     A page is not read again only because the store was away: it waits, and should its lease have
-    run out meanwhile, the fence refuses the write.
+    run out meanwhile, the fence refuses the write. Where a newer version has taken the data over,
+    it waits for the end of the worker, which has seen that too.
     """
     while True:
         try:
             return await call()
         except StoreError as exc:
-            if not exc.retryable:
+            if not (exc.retryable or isinstance(exc, StoreSchemaError)):
                 raise
             _log.warning("waiting_for_store", code=exc.code, detail=exc.detail)
             await anyio.sleep(_STORE_PATIENCE_S)
