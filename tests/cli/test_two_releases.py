@@ -58,7 +58,7 @@ def redis(portal: BlockingPortal, tmp_path: Path) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def environment(redis: Redis, tmp_path: Path) -> Mapping[str, str]:
+def environment(tmp_path: Path) -> Mapping[str, str]:
     """Of workers of either release."""
     catalog = scripted_catalog(tmp_path / "own.toml", text="read", delay_s=0.05)
     return {

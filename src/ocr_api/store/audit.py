@@ -157,7 +157,7 @@ def _unfit_pages(found: Inventory) -> Iterator[Discrepancy]:
             name = f"{job_id}:{page.number}"
             is_open = page.status in {PageStatus.READY, PageStatus.CLAIMED}
             expected = 1 if is_open and not job.has_ended else 0
-            if waiting.pop(name, 0) != expected:
+            if waiting.pop(name, 0) != expected and job_id not in found.untidied:
                 yield Discrepancy("page", name, f"is {page.status} and not in its one queue")
         yield from _missing_pages(job, pages)
         if job.status is JobStatus.COMPLETED and any(

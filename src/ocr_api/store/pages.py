@@ -30,7 +30,8 @@ class Pages:
         """
         if not models:
             return None
-        reply = await self._scripts.call(Script.CLAIM, worker_id, *models)
+        while (reply := await self._scripts.call(Script.CLAIM, worker_id, *models)) == 0:
+            pass
         return None if reply is None else _claim(reply, worker_id)
 
     async def open(

@@ -53,6 +53,7 @@ class Script(StrEnum):
     ADMIT = "admit"
     WITHDRAW = "withdraw"
     CANCEL = "cancel"
+    DROP = "drop"
     RETRY = "retry"
     RENEW = "renew"
     ROUTE = "route"

@@ -139,7 +139,7 @@ async def create_job(
         choices = check_options(services, (*query, *payload.options))
         resolution = await choose_model(services, choices.model)
         job = new_job(job_id, upload, choices, resolution, payload.filename)
-        fingerprint = "" if key is None else payload.fingerprint(query)
+        fingerprint = await payload.fingerprint(query)
         return await services.store.create(job, choices.password, key=key, fingerprint=fingerprint)
 
 

@@ -1,7 +1,7 @@
 -- Claims the next ready page over some lanes, by fair shares (jobs/fairness.py).
 -- ARGV: worker, lane, lane... Gives {job, number, attempt, charged, model, seconds it may take}, or
--- nothing. What can no longer be claimed goes.
-local STALE_ENTRIES_AT_ONCE = 1000
+-- nothing; 0: call again. What can no longer be claimed goes, and costs its class nothing.
+local STALE_ENTRIES_AT_ONCE = 200
 local worker = ARGV[1]
 
 -- Keeps the lowest page of each class in `heads`.
@@ -33,7 +33,8 @@ local function first_ready()
   return waiting
 end
 
--- Chooses between the classes that wait; one that waits alone costs nothing.
+-- Chooses between the classes that wait; one that waits alone costs nothing. Gives the head, and
+-- where its turn starts if it costs something.
 local function choose(waiting)
   if #waiting < 2 then
     return waiting[1]
@@ -47,9 +48,12 @@ local function choose(waiting)
       chosen, start = head, begins
     end
   end
-  local after = string.format('%.0f', start + chosen.class.stride)
-  redis.call('HSET', KEY.fair, 'pass:' .. chosen.class.name, after, 'clock', string.format('%.0f', start))
-  return chosen
+  return chosen, start
+end
+
+local function charge(class, start)
+  local after = string.format('%.0f', start + class.stride)
+  redis.call('HSET', KEY.fair, 'pass:' .. class.name, after, 'clock', string.format('%.0f', start))
 end
 
 local function move_clock(head)
@@ -60,7 +64,7 @@ local function move_clock(head)
 end
 
 for _ = 1, STALE_ENTRIES_AT_ONCE do
-  local head = choose(first_ready())
+  local head, start = choose(first_ready())
   if not head then
     return false
   end
@@ -68,6 +72,9 @@ for _ = 1, STALE_ENTRIES_AT_ONCE do
   local id, number = parse_task(head.task)
   if job_is_live(id) and redis.call('HGET', page_key(id, number), 'status') == 'ready' then
     local time = server_time()
+    if start then
+      charge(head.class, start)
+    end
     if is_exhausted(id, number) then
       exhaust_page(id, number, time)
     elseif spent_s(id, number) >= LIMIT.page_timeout_s then
@@ -78,4 +85,4 @@ for _ = 1, STALE_ENTRIES_AT_ONCE do
     end
   end
 end
-return false
+return 0

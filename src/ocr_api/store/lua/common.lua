@@ -292,12 +292,9 @@ local function drop_page(id, number)
   end
 end
 
--- Takes all tasks of a job out of every queue, the opening of its document (0) included.
-local function drop_pages(id)
-  drop_page(id, 0)
-  for _, number in ipairs(page_numbers(id, 0, math.huge)) do
-    drop_page(id, number)
-  end
+-- Has everybody leave the pages of a job that has ended.
+local function stop_work(id)
+  redis.call('PUBLISH', KEY.stop_news, id)
 end
 
 -- Every end of a job passes here, a cancelled one's too.
@@ -331,9 +328,10 @@ local function fail_page(id, number, problem, time)
   redis.call('HSET', page_key(id, number), 'problem', problem)
   redis.call('HSET', job_key(id), 'problem', problem)
   if tonumber(number) == 0 then
-    drop_pages(id) -- those that an opening in batches had queued already
     end_job(id, 'no_page_read', time)
+    stop_work(id) -- on those pages that an opening in batches had queued already
   else
+    redis.call('HINCRBY', job_key(id), 'pages_retryable', cjson.decode(problem).retryable and 1 or 0)
     count_ended_page(id, number, 'pages_failed', time)
   end
 end
