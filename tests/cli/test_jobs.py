@@ -66,7 +66,7 @@ def test_failed_job_is_tried_again(service: Service, failed: str) -> None:
 
 
 def test_why_a_job_cannot_be_retried_is_named(service: Service) -> None:
-    with_password = service.submit(small_png(), password="open sesame")
+    with_password = service.submit(small_png(), password="open sesame")  # noqa: S106
     damaged = service.submit(small_png()[:20])
     for job_id, reason in ((with_password, "password_not_kept"), (damaged, "file_at_fault")):
         assert service.ended(job_id)["status"] == "failed"

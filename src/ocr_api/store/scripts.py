@@ -33,7 +33,8 @@ _WARNINGS_BYTES = 64 * 1024
 """A job's warnings beyond this are dropped (they are read with every look at the job)."""
 
 _DELIVERIES_PER_RECEIVER = 4
-"""On their way to one receiver at a time, however many notifiers there are."""
+"""On their way at a time to one receiver that took its latest one, however many notifiers there
+are; to any other it is one."""
 
 _TRIES_KEPT = 20
 """The latest tries of a delivery that its log holds."""

@@ -103,7 +103,7 @@ async def _queue_pages(
         following = await parts.store.open(
             claim, pages_total=pages_total, pages=pages, warnings=warnings
         )
-    return following
+    return following  # noqa: RET504 - a scope might swallow the return
 
 
 async def _read_and_keep(claim: Claim, parts: Parts) -> None:

@@ -166,15 +166,19 @@ local function delivery_key(id)
   return KEY.delivery .. id
 end
 
--- A receiver waits in the outbox by its earliest delivery, unless enough are on their way to it:
--- so a slow one holds nobody else up.
+-- A receiver waits in the outbox by its earliest delivery, unless enough are on their way to it: one,
+-- or several where it took the latest one. So slow ones, even many, hold nobody else up.
 local function refresh_receiver(receiver)
   local head = redis.call('ZRANGE', KEY.outbox_lane .. receiver, 0, 0, 'WITHSCORES')
   local busy = redis.call('SCARD', KEY.outbox_busy .. receiver)
-  if head[1] and busy < LIMIT.deliveries_per_receiver then
+  local is_quick = redis.call('SISMEMBER', KEY.outbox_quick, receiver) == 1
+  if head[1] and busy < (is_quick and LIMIT.deliveries_per_receiver or 1) then
     redis.call('ZADD', KEY.outbox, head[2], receiver)
   else
     redis.call('ZREM', KEY.outbox, receiver)
+  end
+  if not head[1] and busy == 0 then
+    redis.call('SREM', KEY.outbox_quick, receiver)
   end
 end
 
