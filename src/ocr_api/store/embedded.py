@@ -151,7 +151,8 @@ class EmbeddedServer:
         await self.stop()
         if self._owner_lock is not None:
             if self._socket is not None:
-                remove_socket_place(self._socket)
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(remove_socket_place, self._socket)
             self._owner_lock.release()
             self._owner_lock = None
 
