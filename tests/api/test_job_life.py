@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from functools import partial
 import anyio
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from ocr_api.api.services import Services
 from ocr_api.errors import StoreUnavailableError
@@ -118,6 +120,23 @@ async def test_key_of_another_payload_is_refused(
     answer = await client.post(path, content=content, headers=KEY)
     assert_problem(answer, 422, "idempotency_key_reused")
     assert len(stored_files()) == 1
+
+
+async def test_password_belongs_to_the_payload_and_cannot_be_read_from_what_is_stored(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    send = partial(client.post, "/ocr", content=PNG, headers=KEY)
+    first = await send(params={"password": "open sesame"})
+    assert (await send(params={"password": "open sesame"})).json() == first.json()
+    for other in ({"password": "open sesam"}, {}):
+        assert_problem(await send(params=other), 422, "idempotency_key_reused")
+    await client.delete(first.headers["location"])
+    quick = hashlib.sha256(b"open sesame").hexdigest()
+    for name in await redis.keys("*"):
+        stored = str(await redis.dump(name)) if await redis.type(name) != b"hash" else ""
+        stored += str(await redis.hgetall(name)) if not stored else ""
+        assert "open sesame" not in stored
+        assert quick not in stored
 
 
 async def test_key_of_a_request_that_is_still_coming_in_is_refused(

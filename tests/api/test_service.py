@@ -237,6 +237,7 @@ async def test_openapi_document_names_every_route_and_problem(client: httpx.Asyn
     document = (await client.get("/openapi.json")).json()
     assert {
         "/ocr",
+        "/ocr/pdf",
         "/ocr/{job_id}",
         "/ocr/{job_id}/events",
         "/ocr/{job_id}/pages/{page_number}",

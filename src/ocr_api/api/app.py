@@ -28,9 +28,9 @@ from ocr_api.settings import Settings
 from ocr_api.store import (
     Announcements,
     JobStore,
-    StoreLimits,
     connect,
     connect_listener,
+    limits_of,
     open_blobs,
 )
 from ocr_api.web import load_static_files
@@ -108,7 +108,7 @@ async def opened_services(settings: Settings) -> AsyncGenerator[Services]:
     blobs = await open_blobs(settings.blobs_dir, reserve_bytes=settings.min_free_bytes)
     async with connect(url) as redis, connect_listener(url) as listener:
         yield Services(
-            store=JobStore(redis, store_limits(settings)),
+            store=JobStore(redis, limits_of(settings)),
             blobs=blobs,
             announcements=Announcements(listener),
             catalog=catalog,
@@ -139,17 +139,6 @@ def check_exposure(settings: Settings) -> None:
             "as it asks for no key. Set ALLOW_ANONYMOUS=true to allow that, or use 127.0.0.1."
         )
         raise SettingsError(msg)
-
-
-def store_limits(settings: Settings) -> StoreLimits:
-    """Gives the store's limits."""
-    return StoreLimits(
-        lease_s=settings.lease_seconds,
-        max_attempts=settings.max_attempts,
-        result_ttl_s=settings.job_result_ttl,
-        page_timeout_s=settings.job_timeout,
-        max_queued_jobs=settings.max_queued_jobs,
-    )
 
 
 @asynccontextmanager

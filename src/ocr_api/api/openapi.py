@@ -156,6 +156,11 @@ SUBMISSION: Operation = {
         "parameters": [*option_parameters(), IDEMPOTENCY_KEY],
     },
 }
+SUBMISSION_ALIAS: Operation = {
+    **SUBMISSION,
+    "summary": "Submit an image or a PDF (the same as POST /ocr)",
+    "description": "Another name of `POST /ocr`, kept for callers that use it.",
+}
 LISTING: Operation = {
     "summary": "List jobs",
     "response_model": JobList,

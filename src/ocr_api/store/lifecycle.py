@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
 from redis.asyncio import Redis
 
-from ocr_api.errors import IdempotencyKeyInUseError, QueueFullError
+from ocr_api.errors import IdempotencyKeyInUseError, QueueFullError, StoreError
 from ocr_api.store import keys
 from ocr_api.store.commands import commands
 from ocr_api.store.failures import redis_failures
@@ -113,14 +114,34 @@ class Lifecycle:
         await self._scripts.call(Script.WITHDRAW, job_id, digest, int(keep_note))
 
     async def cancel(self, job_id: str) -> CancelOutcome:
-        """Ends a job that lives as `cancelled`; whoever works on it is told to stop."""
+        """Ends a job that lives as `cancelled`; whoever works on it is told to stop.
+
+        That is one short call, however many pages there are; clearing them out of the queues
+        comes after it. Should it be cut off, the sweeper does it.
+        """
         reply = await self._scripts.call(Script.CANCEL, job_id)
-        return CancelOutcome(cast("bytes", reply).decode())
+        outcome = CancelOutcome(cast("bytes", reply).decode())
+        if outcome is CancelOutcome.CANCELLED:
+            with suppress(StoreError):
+                await self.drop_pages(job_id)
+        return outcome
+
+    async def drop_pages(self, job_id: str) -> None:
+        """Takes what is left of an ended job out of the queues, in calls of bounded length.
+
+        Nobody could claim it; it would only lie in the way.
+        """
+        dropped = 0
+        while dropped >= 0:
+            dropped = cast("int", await self._scripts.call(Script.DROP, job_id, dropped))
 
     async def retry(self, job_id: str) -> int:
-        """Queues the failed pages of a failed job again, with all their attempts.
+        """Queues the failed pages of an ended job again, with all their attempts.
 
-        Gives their number; -1 where the job did not fail, failed by its file's fault, or is
+        Of a completed job these are the ones that may be read another time; what was read of it
+        is kept. One call: about 30 ms for each 1,000 pages.
+
+        Gives their number; -1 where nothing of it can be retried (`Job.retry_refusal`), or it is
         unknown. The upload must still be there.
         """
         return cast("int", await self._scripts.call(Script.RETRY, job_id))

@@ -41,7 +41,8 @@ class Pages:
         """
         if not models:
             return []
-        reply = await self._scripts.call(Script.CLAIM, worker_id, most, *models)
+        while (reply := await self._scripts.call(Script.CLAIM, worker_id, most, *models)) == 0:
+            pass
         return [_claim(found, worker_id) for found in cast("list[object]", reply)]
 
     async def open(
