@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup setup-dev run test check format bench stress clean
+.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos clean
 
 setup: $(BIN)/ocr-api
 
@@ -46,9 +46,21 @@ format: setup-dev
 bench: setup-dev
 	$(BIN)/python -m bench
 
+bench-queue: setup-dev
+	$(BIN)/python -m bench.queue
+	$(BIN)/python -m bench.submit
+
 stress: setup-dev
 	$(BIN)/python -m bench.fairness
 	$(BIN)/python -m bench.stress
+
+# FUZZ times as much as in the suite, with a seed of its own (FUZZ_SEED=… repeats a run)
+fuzz: setup-dev
+	FUZZ=$${FUZZ:-20} $(BIN)/python -m pytest -s --timeout 7200 tests/hostile/test_contract.py tests/hostile/test_intake.py
+
+# Long: 500 jobs while everything is killed, frozen and cut off; ARGS="--seed 7 --jobs 50" for less
+chaos: setup-dev
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -12,7 +12,10 @@ import ocr_api
 from tests.service import Service, running, small_png
 
 ROOT = Path(ocr_api.__file__).parent
-HEAVY = ("onnxruntime", "cv2", "tesserocr", "PIL", "pypdfium2", "pikepdf", "torch", "numpy")
+HEAVY = (
+    *("onnxruntime", "cv2", "tesserocr", "PIL", "pypdfium2", "pikepdf", "numpy"),
+    *("torch", "tokenizers", "safetensors", "bitsandbytes", "hf_xet"),
+)
 
 
 def test_map_names_every_part_and_no_other() -> None:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from ocr_api import __version__
 from ocr_api.errors import WeightsDownloadError
 from ocr_api.weights.places import hub_home
 from ocr_api.weights.verification import is_inside
@@ -109,7 +110,9 @@ class Hub:
 
     def __init__(self, access: HubAccess) -> None:
         self._endpoint = access.endpoint
-        headers = {} if access.token is None else {"Authorization": f"Bearer {access.token}"}
+        headers = {"User-Agent": f"ocr-api/{__version__}"}
+        if access.token is not None:
+            headers["Authorization"] = f"Bearer {access.token}"
         self._client = httpx.Client(
             headers=headers,
             follow_redirects=True,  # to another host without the token, see httpx

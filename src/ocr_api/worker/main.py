@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,18 +25,21 @@ from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.jobs import Claim
 from ocr_api.observability import get_logger
 from ocr_api.settings import MIB, Settings, usable_cores
+from ocr_api.stopping import cancel_after_stop, stop_on_signal
 from ocr_api.store import (
     Announcements,
     Blobs,
     JobStore,
+    LayoutWatch,
     ModelReport,
-    StoreLimits,
     Sweeper,
     SweepLimits,
     WorkerReport,
     connect,
     connect_listener,
+    limits_of,
     open_blobs,
+    wait_for_store,
 )
 from ocr_api.weights import DownloadRule, WeightsLookup, look_at_weights, weights_places
 from ocr_api.worker.claiming import Claiming
@@ -54,7 +56,6 @@ _HEARTBEAT_S = 1.0
 _HEARTBEAT_TTL_S = 4.0
 _RECLAIM_S = 1.0
 _SWEEP_S = 1.0
-_PATIENCE_S = 1.0
 _BYTES_PER_PIXEL = 3
 _log = get_logger(__name__)
 
@@ -93,7 +94,7 @@ async def run_worker(settings: Settings) -> None:
     """Works until SIGTERM or SIGINT, then finishes or hands back what it holds.
 
     Raises:
-        StoreSchemaError: The data was written by a newer version.
+        StoreSchemaError: The data was written by a newer version, or is taken over by one.
     """
     catalog = load_catalog(settings.catalog_file)
     host = this_host(allows_cpu_models=settings.cpu_models)
@@ -103,7 +104,7 @@ async def run_worker(settings: Settings) -> None:
         worker = build_worker(settings, catalog, host, connections)
         await worker.keeper.look()
         _tell_fallback(settings, catalog, worker.host)
-        await _wait_for_store(worker.parts.store)
+        await wait_for_store(worker.parts.store)
         await _run(worker)
 
 
@@ -124,11 +125,12 @@ def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
 
 
 async def _run(worker: Worker) -> None:
-    stop = anyio.Event()
+    stop, watch = anyio.Event(), LayoutWatch(worker.parts.store)
     _log.info("worker_started", worker=worker.id, models=sorted(worker.parts.served))
     try:
         async with anyio.create_task_group() as background:
-            background.start_soon(_stop_on_signal, stop)
+            background.start_soon(stop_on_signal, stop)
+            background.start_soon(watch.cancel_when_newer, background.cancel_scope)
             background.start_soon(worker.announcements.run)
             background.start_soon(worker.parts.leases.keep)
             background.start_soon(_every, _HEARTBEAT_S, "heartbeat", lambda: _report(worker))
@@ -141,6 +143,7 @@ async def _run(worker: Worker) -> None:
             background.cancel_scope.cancel()
     finally:
         await _leave(worker)
+    watch.check()
 
 
 def build_worker(
@@ -148,7 +151,7 @@ def build_worker(
 ) -> Worker:
     """Joins the parts of a worker; starts nothing."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    store = JobStore(connections.redis, _store_limits(settings))
+    store = JobStore(connections.redis, limits_of(settings))
     announcements = Announcements(connections.listener)
     reports = {
         spec.id: ModelReport(reason=catalog.availability(spec.id, host).reason)
@@ -206,16 +209,6 @@ def _keeper(settings: Settings, specs: Sequence[ModelSpec], store: JobStore) -> 
     )
 
 
-def _store_limits(settings: Settings) -> StoreLimits:
-    return StoreLimits(
-        lease_s=settings.lease_seconds,
-        max_attempts=settings.max_attempts,
-        result_ttl_s=settings.job_result_ttl,
-        page_timeout_s=settings.job_timeout,
-        max_queued_jobs=settings.max_queued_jobs,
-    )
-
-
 def reader_plan(settings: Settings) -> ReaderPlan:
     """Gives how pages are read, from the settings."""
     return ReaderPlan(
@@ -246,7 +239,8 @@ def _with_tessdata(settings: Settings) -> Mapping[str, str]:
 async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
     """Works until `stop`, then lets running pages end for a while before it hands them back."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
+        tasks.start_soon(_tell_draining, stop, worker.drain_s)
+        tasks.start_soon(cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
         await worker.claiming.run(lambda claim: _work(claim, worker), stop)
         tasks.cancel_scope.cancel()
 
@@ -259,19 +253,9 @@ async def _work(claim: Claim, worker: Worker) -> None:
         await refuse_claim(claim, refusal, worker.parts)
 
 
-async def _cancel_after_stop(
-    scope: anyio.CancelScope, stop: anyio.Event, patience_s: float
-) -> None:
+async def _tell_draining(stop: anyio.Event, patience_s: float) -> None:
     await stop.wait()
     _log.info("worker_draining", at_most_s=patience_s)
-    await anyio.sleep(patience_s)
-    scope.cancel()
-
-
-async def _stop_on_signal(stop: anyio.Event) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            stop.set()
 
 
 async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[object]]) -> None:
@@ -309,20 +293,6 @@ async def _warm(worker: Worker) -> None:
         await worker.parts.reader.warm()
     except OcrApiError as exc:
         _log.warning("children_not_warmed", code=exc.code, detail=exc.detail)
-
-
-async def _wait_for_store(store: JobStore) -> None:
-    """Waits until the store answers; only data of a newer version ends the start."""
-    while True:
-        try:
-            await store.check_schema()
-        except StoreError as exc:
-            if not exc.retryable:
-                raise
-            _log.warning("waiting_for_store", code=exc.code, detail=exc.detail)
-            await anyio.sleep(_PATIENCE_S)
-        else:
-            return
 
 
 async def _leave(worker: Worker) -> None:
