@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup setup-dev run test check format bench stress clean
+.PHONY: setup setup-dev run test check format bench stress checkpoints clean
 
 setup: $(BIN)/ocr-api
 
@@ -43,6 +43,9 @@ bench: setup-dev
 stress: setup-dev
 	$(BIN)/python -m bench.fairness
 	$(BIN)/python -m bench.stress
+
+checkpoints: setup-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.checkpoints.train
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
