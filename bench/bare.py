@@ -38,7 +38,7 @@ def read_bare(path: str) -> str:
         [straighten(page, traits)],
         options=ReadOptions(traits=(traits,)),
         on_text=lambda _index, _text: None,
-        should_stop=lambda: False,
+        should_stop=lambda _index: False,
     )
     return text.text
 

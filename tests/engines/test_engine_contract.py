@@ -32,7 +32,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 def read(
-    engine: Engine, *pixels: Pixels, should_stop: Callable[[], bool] = lambda: False
+    engine: Engine, *pixels: Pixels, should_stop: Callable[[int], bool] = lambda _index: False
 ) -> tuple[list[PageText], list[tuple[int, str]]]:
     told: list[tuple[int, str]] = []
     texts = engine.read(
@@ -98,7 +98,9 @@ def test_noise_ends_soon_and_gives_a_text(engine: Engine) -> None:
 
 
 def test_engine_told_to_stop_returns_what_it_has(engine: Engine) -> None:
-    texts, _ = read(engine, written("One page"), written("Another"), should_stop=lambda: True)
+    texts, _ = read(
+        engine, written("One page"), written("Another"), should_stop=lambda _index: True
+    )
 
     assert len(texts) == 2
     assert texts[1].warnings

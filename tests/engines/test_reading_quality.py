@@ -72,7 +72,7 @@ class Reader:
             [straighten(page, traits)],
             options=ReadOptions(traits=(traits,)),
             on_text=lambda _index, _text: None,
-            should_stop=lambda: False,
+            should_stop=lambda _index: False,
         )
         return text
 

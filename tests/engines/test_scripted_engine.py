@@ -19,12 +19,12 @@ from ocr_api.engines.scripted import ScriptedEngine
 from ocr_api.pages import PageImage
 page = PageImage(1, 1, "L", memoryview(bytes(1)))
 ScriptedEngine({"fail": "crash"}).read(
-    [page], options=ReadOptions(), on_text=print, should_stop=lambda: False
+    [page], options=ReadOptions(), on_text=print, should_stop=lambda _index: False
 )
 """
 
 
-def read(should_stop: Callable[[], bool] = lambda: False, **extra: object) -> str:
+def read(should_stop: Callable[[int], bool] = lambda _index: False, **extra: object) -> str:
     engine = ScriptedEngine({})
     (text,) = engine.read(
         [page_of(written("x"))],
@@ -63,13 +63,13 @@ def test_unknown_failure_is_refused() -> None:
 
 
 def test_delay_ends_when_told_to_stop() -> None:
-    assert read(should_stop=lambda: True, delay_s=60.0) == ""
+    assert read(should_stop=lambda _index: True, delay_s=60.0) == ""
 
 
 def test_stop_waits_until_told_to_stop() -> None:
     asked = iter([False, False, False, True])
 
-    assert read(should_stop=lambda: next(asked, True), fail="stop") == DEFAULT_TEXT
+    assert read(should_stop=lambda _index: next(asked, True), fail="stop") == DEFAULT_TEXT
 
 
 def test_load_fails_when_told_to() -> None:

@@ -63,7 +63,7 @@ def test_languages_of_two_folders_read_one_page(tmp_path: Path) -> None:
             [page_of(written("Two folders are read"))],
             options=ReadOptions(languages=("en", "it")),
             on_text=lambda _index, _text: None,
-            should_stop=lambda: False,
+            should_stop=lambda _index: False,
         )
     finally:
         engine.close()

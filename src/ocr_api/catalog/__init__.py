@@ -5,7 +5,7 @@ from ocr_api.catalog.catalog import AUTO, Catalog, load_catalog
 from ocr_api.catalog.host import this_host
 from ocr_api.catalog.resolution import Resolution, resolve_model
 from ocr_api.catalog.routing import RouteChoice, RouteRule, route
-from ocr_api.catalog.spec import ModelSpec
+from ocr_api.catalog.spec import ModelSpec, Quantization, WeightsSource
 
 __all__ = [
     "AUTO",
@@ -13,9 +13,11 @@ __all__ = [
     "Catalog",
     "Host",
     "ModelSpec",
+    "Quantization",
     "Resolution",
     "RouteChoice",
     "RouteRule",
+    "WeightsSource",
     "availability",
     "load_catalog",
     "resolve_model",

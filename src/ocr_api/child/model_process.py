@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -18,10 +19,18 @@ from ocr_api.child.channel import Channel
 from ocr_api.child.lifetime import die_with_parent
 from ocr_api.child.pixels import mapped_page
 from ocr_api.child.serving import Answer, serve
-from ocr_api.engines.base import Engine, ReadOptions
+from ocr_api.engines.base import Engine, Footprint, ReadOptions
 from ocr_api.engines.straighten import straighten
 from ocr_api.errors import EngineError, ModelLoadError, OcrApiError
-from ocr_api.messages import LoadModel, Message, PagesRead, ReadPages, Ready, TextRead
+from ocr_api.messages import (
+    LoadModel,
+    Message,
+    ModelLoaded,
+    PagesRead,
+    ReadPages,
+    Ready,
+    TextRead,
+)
 
 _NICENESS = 5
 """Reading yields to the processes that answer callers."""
@@ -51,8 +60,8 @@ class ModelChild:
         """
         match message:
             case LoadModel():
-                self._engine = _load(message)
-                return Ready(), []
+                self._engine, loaded = _load(message)
+                return loaded, []
             case ReadPages():
                 return self._read(message, files), []
             case _:
@@ -70,9 +79,15 @@ class ModelChild:
             ]
             texts = self._engine.read(
                 [straighten(*pair) for pair in zip(decoded, request.traits, strict=True)],
-                options=ReadOptions(request.languages, request.traits, request.engine_options),
+                options=ReadOptions(
+                    request.languages,
+                    request.traits,
+                    request.prompt_mode,
+                    request.prompt,
+                    request.engine_options,
+                ),
                 on_text=lambda index, text: self._channel.send(TextRead(index, text)),
-                should_stop=lambda: False,
+                should_stop=lambda _index: False,
             )
         return PagesRead(tuple(texts))
 
@@ -88,19 +103,31 @@ def main() -> None:
         serve(channel, ModelChild(channel).handle, _as_engine_error)
 
 
-def _load(message: LoadModel) -> Engine:
+def _load(message: LoadModel) -> tuple[Engine, ModelLoaded]:
     module_name, _, class_name = message.engine.partition(":")
     try:
         factory = cast("EngineFactory", getattr(importlib.import_module(module_name), class_name))
         engine = factory(message.settings)
-        engine.load()
+        footprint = engine.load() or Footprint(_resident_mib())
     except OcrApiError:
         raise
     except Exception as exc:
         traceback.print_exc()
         msg = f"Engine {message.engine} could not be loaded ({type(exc).__name__}). See the log."
         raise ModelLoadError(msg) from exc
-    return engine
+    loaded = ModelLoaded(
+        footprint.memory_mib,
+        footprint.device,
+        footprint.quantization,
+        footprint.quantized_share,
+    )
+    return engine, loaded
+
+
+def _resident_mib() -> int:
+    """Gives the memory of this process, at its highest so far."""
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // (1 << 20)
 
 
 def _as_engine_error(exc: Exception) -> OcrApiError:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rapidocr import RapidOCR
 
 from ocr_api.engines import ink
-from ocr_api.engines.base import ReadOptions
+from ocr_api.engines.base import ReadOptions, stopped_page
 from ocr_api.engines.ground import even_out
 from ocr_api.engines.layout import blocks_of
 from ocr_api.errors import EngineError, EngineMemoryError, ModelLoadError
@@ -73,18 +73,17 @@ class RapidOcrEngine:
         *,
         options: ReadOptions,
         on_text: Callable[[int, str], None],
-        should_stop: Callable[[], bool],
+        should_stop: Callable[[int], bool],
     ) -> Sequence[PageText]:
         """Reads upright pages; see `Engine.read`."""
         texts: list[PageText] = []
         for index, page in enumerate(pages):
-            if should_stop():
-                warnings: tuple[str, ...] = ("Reading was stopped.",)
-                texts.append(PageText(page.width_px, page.height_px, warnings=warnings))
+            if should_stop(index):
+                texts.append(stopped_page(page))
                 continue
             traits = options.traits[index] if index < len(options.traits) else PageTraits()
             blocks = self._read_page(page)
-            warnings = _warnings(traits) if blocks else ()
+            warnings: tuple[str, ...] = _warnings(traits) if blocks else ()
             text = PageText(page.width_px, page.height_px, blocks, warnings=warnings)
             if text.text:
                 on_text(index, text.text)

@@ -6,9 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal, assert_never, cast, get_args
 
-from ocr_api.engines.base import ReadOptions
+from ocr_api.engines.base import ReadOptions, stopped_page
 from ocr_api.errors import EngineError, EngineMemoryError, ModelLoadError
 from ocr_api.pages import Block, Box, Line, PageImage, PageText, Word
 from ocr_api.pages.cleaning import clean_text, main_direction
@@ -22,7 +23,8 @@ _BLANK_LEVEL = 250
 class ScriptedEngine:
     """Reads nothing; answers from the settings and `ReadOptions.extra` (the latter wins).
 
-    Keys: `text` (default "scripted page"; a form feed parts pages), `delay_s` (per page), `fail`
+    Keys: `text` (default "scripted page"; a form feed parts pages; `{width}`, `{height}` and
+    `{ink}`, the number of black bytes, tell which page it was), `delay_s` (per page), `fail`
     (`crash` kills the process, `exit` ends it, `hang` never returns and does not ask
     `should_stop`, `memory` and `error` raise, `stop` waits until `should_stop`), `fail_times`
     (fail only in the first N attempts; left out = always), `attempt` (1.., set by the worker),
@@ -44,18 +46,19 @@ class ScriptedEngine:
         *,
         options: ReadOptions,
         on_text: Callable[[int, str], None],
-        should_stop: Callable[[], bool],
+        should_stop: Callable[[int], bool],
     ) -> Sequence[PageText]:
         """Gives the scripted text a page; see `Engine.read`."""
         script = {**self._settings, **options.extra}
         texts = str(script.get("text", DEFAULT_TEXT)).split("\f")
         answers: list[PageText] = []
         for index, page in enumerate(pages):
-            if should_stop() or not _wait(_number(script, "delay_s", 0.0), should_stop):
-                answers.append(_stopped(page))
+            is_over = partial(should_stop, index)
+            if is_over() or not _wait(_number(script, "delay_s", 0.0), is_over):
+                answers.append(stopped_page(page))
                 continue
-            _fail_if_told(script, should_stop)
-            text = "" if _is_blank(page) else texts[min(index, len(texts) - 1)]
+            _fail_if_told(script, is_over)
+            text = "" if _is_blank(page) else _told(texts[min(index, len(texts) - 1)], page)
             if text:
                 on_text(index, text)
             answers.append(_page_text(page, text))
@@ -123,13 +126,17 @@ def _line(text: str, box: Box) -> Line:
     return Line(text, box, words, main_direction(text), 1.0)
 
 
-def _stopped(page: PageImage) -> PageText:
-    return PageText(page.width_px, page.height_px, warnings=("Reading was stopped.",))
-
-
 def _is_blank(page: PageImage) -> bool:
     """Only a page that is white all over counts as blank."""
     return page.byte_count == 0 or min(page.pixels.cast("B")) >= _BLANK_LEVEL
+
+
+def _told(text: str, page: PageImage) -> str:
+    if "{" not in text:
+        return text
+    ink = bytes(page.pixels.cast("B")).count(0)
+    told = text.replace("{width}", str(page.width_px)).replace("{height}", str(page.height_px))
+    return told.replace("{ink}", str(ink))
 
 
 def _number(script: Mapping[str, object], key: str, default: float) -> float:

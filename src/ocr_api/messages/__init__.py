@@ -17,7 +17,14 @@ from ocr_api.messages.frames import (
 )
 from ocr_api.messages.image import ImageHeader
 from ocr_api.messages.inspection import InspectPage, PageInspected
-from ocr_api.messages.reading import LoadModel, PagesRead, ReadPages, TextRead
+from ocr_api.messages.reading import (
+    LoadModel,
+    ModelLoaded,
+    PagesRead,
+    ReadPages,
+    StopReading,
+    TextRead,
+)
 from ocr_api.messages.union import Message, decode_body, encode_body
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "InspectPage",
     "LoadModel",
     "Message",
+    "ModelLoaded",
     "OpenDocument",
     "PageInspected",
     "PageRendered",
@@ -37,6 +45,7 @@ __all__ = [
     "ReadPages",
     "Ready",
     "RenderPage",
+    "StopReading",
     "TextRead",
     "decode_body",
     "decode_header",

@@ -25,6 +25,24 @@ class LoadModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLoaded:
+    """A model is loaded.
+
+    Attributes:
+        memory_mib: What it takes on its device, measured.
+        device: `cpu` or `cuda`.
+        quantization: `none`, `8bit`, `4bit`; None = the engine has no choice.
+        quantized_share: Share (0..1) of the parameters that are quantized; None = unknown.
+    """
+
+    memory_mib: int
+    device: str
+    quantization: str | None = None
+    quantized_share: float | None = None
+    kind: Literal["model_loaded"] = "model_loaded"
+
+
+@dataclass(frozen=True, slots=True)
 class ReadPages:
     """Read pages; one descriptor a page travels beside it, in the same order.
 
@@ -32,14 +50,26 @@ class ReadPages:
         images: What the pixels are, as decoded (not yet upright).
         traits: What the inspector saw of each; the child straightens the page by it.
         languages: ISO 639 codes that the caller asked for.
+        prompt_mode: What the model is asked for; None = its default.
+        prompt: The caller's own prompt; None = the one of the mode.
         engine_options: Of one engine alone.
     """
 
     images: tuple[ImageHeader, ...]
     traits: tuple[PageTraits, ...]
     languages: tuple[str, ...] = ()
+    prompt_mode: str | None = None
+    prompt: str | None = None
     engine_options: Mapping[str, object] = field(default_factory=dict[str, object])
     kind: Literal["read_pages"] = "read_pages"
+
+
+@dataclass(frozen=True, slots=True)
+class StopReading:
+    """End these pages of the batch that is being read; has no answer of its own."""
+
+    indexes: tuple[int, ...]
+    kind: Literal["stop_reading"] = "stop_reading"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,14 @@ from pydantic import Field, TypeAdapter
 from ocr_api.messages.document import DocumentOpened, OpenDocument, PageRendered, RenderPage
 from ocr_api.messages.frames import Failed, Ready
 from ocr_api.messages.inspection import InspectPage, PageInspected
-from ocr_api.messages.reading import LoadModel, PagesRead, ReadPages, TextRead
+from ocr_api.messages.reading import (
+    LoadModel,
+    ModelLoaded,
+    PagesRead,
+    ReadPages,
+    StopReading,
+    TextRead,
+)
 
 Message = (
     Ready
@@ -21,7 +28,9 @@ Message = (
     | InspectPage
     | PageInspected
     | LoadModel
+    | ModelLoaded
     | ReadPages
+    | StopReading
     | TextRead
     | PagesRead
 )

@@ -52,10 +52,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines that belong together, such as a paragraph or a column; in reading order."""
+    """Lines that belong together, such as a paragraph or a column; in reading order.
+
+    Attributes:
+        lines: In reading order.
+        box: Pixels of the upright page, origin top-left.
+        label: What the model calls it, such as `title` or `table`; None = it does not say.
+    """
 
     lines: tuple[Line, ...]
     box: Box
+    label: str | None = None
 
     @property
     def text(self) -> str:
@@ -73,6 +80,8 @@ class PageText:
         blocks: In reading order; empty for a blank page.
         formatted_text: The page as Markdown where the engine gives markup, else None.
         warnings: Sentences for people, e.g. that the answer was cut off.
+        raw_text: A model's answer as it was generated; None = the engine generates none.
+        flags: The same as `warnings`, for programs: `truncated`, `repetition`, `stopped`.
     """
 
     width_px: int
@@ -80,6 +89,8 @@ class PageText:
     blocks: tuple[Block, ...] = ()
     formatted_text: str | None = None
     warnings: tuple[str, ...] = ()
+    raw_text: str | None = None
+    flags: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

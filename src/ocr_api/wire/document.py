@@ -40,6 +40,9 @@ class DocumentPage(WireModel):
         default_factory=list[BlockView],
         description="In reading order; boxes are pixels of the upright page.",
     )
+    raw_text: str | None = Field(
+        default=None, description="A generating model's answer as it came; null for other models."
+    )
     error: str | None = Field(default=None, description="Why it could not be read, for people.")
     error_detail: ProblemView | None = Field(default=None, description="Why, for programs.")
 
@@ -75,6 +78,7 @@ def document_page(page: PageResult) -> DocumentPage:
         confidence=metadata.confidence,
         metadata=metadata,
         blocks=view.blocks,
+        raw_text=view.raw_text,
     )
 
 

@@ -48,6 +48,10 @@ class BlockView(WireModel):
     box: BoxView
     text: str
     lines: list[LineView]
+    label: str | None = Field(
+        default=None,
+        description="What the model calls it, such as `title`; null = it does not say.",
+    )
 
 
 class PageView(WireModel):
@@ -57,6 +61,9 @@ class PageView(WireModel):
     text: str
     formatted_text: str = Field(description="Markdown where the model gives it, else `text`.")
     blocks: list[BlockView]
+    raw_text: str | None = Field(
+        default=None, description="A generating model's answer as it came; null for other models."
+    )
 
 
 class PageMetadata(WireModel):
@@ -69,6 +76,10 @@ class PageMetadata(WireModel):
     height_px: int
     duration_s: float = Field(description="From the start of decoding to the end of reading.")
     warnings: list[str]
+    flags: list[str] = Field(
+        default_factory=list[str],
+        description="Warnings for programs: `truncated`, `repetition`, `stopped`.",
+    )
     route_reason: str | None = Field(
         default=None, description="Why `auto` chose this model; null = the caller named it."
     )
@@ -146,6 +157,7 @@ def page_view(page: PageResult) -> PageView:
         text=page.text.text,
         formatted_text=_formatted(page),
         blocks=[_block_view(block) for block in page.text.blocks],
+        raw_text=page.text.raw_text,
     )
 
 
@@ -165,6 +177,7 @@ def page_metadata(page: PageResult) -> PageMetadata:
         height_px=page.text.height_px,
         duration_s=round(page.duration_s, 3),
         warnings=[*page.warnings, *(w for w in page.text.warnings if w not in page.warnings)],
+        flags=list(page.text.flags),
         route_reason=page.route_reason,
         rotation_deg=None if traits is None else traits.rotation_deg,
         skew_deg=None if traits is None else round(traits.skew_deg, 2),
@@ -174,7 +187,7 @@ def page_metadata(page: PageResult) -> PageMetadata:
 
 def _block_view(block: Block) -> BlockView:
     lines = [_line_view(line) for line in block.lines]
-    return BlockView(box=_box_view(block.box), text=block.text, lines=lines)
+    return BlockView(box=_box_view(block.box), text=block.text, lines=lines, label=block.label)
 
 
 def _line_view(line: Line) -> LineView:

@@ -29,6 +29,9 @@ class SinglePage(WireModel):
     confidence: Confidence = None
     metadata: PageMetadata | None = None
     blocks: list[BlockView] = Field(default_factory=list[BlockView])
+    raw_text: str | None = Field(
+        default=None, description="A generating model's answer as it came; null for other models."
+    )
     error: str | None = None
     error_detail: ProblemView | None = None
 
@@ -45,6 +48,7 @@ def single_page(job_id: str, page: PageResult) -> SinglePage:
         confidence=metadata.confidence,
         metadata=metadata,
         blocks=view.blocks,
+        raw_text=view.raw_text,
     )
 
 

@@ -159,7 +159,12 @@ async def read_page(
         ReadError: The model could not be loaded, or could not read the page.
     """
     request = ReadPages(
-        (page.image,), (traits,), source.options.languages, {"attempt": source.attempt}
+        (page.image,),
+        (traits,),
+        source.options.languages,
+        source.options.prompt_mode,
+        source.options.prompt,
+        {"attempt": source.attempt},
     )
     async with pool.borrow() as child:
         try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
 from ocr_api.engines import ink
-from ocr_api.engines.base import ReadOptions
+from ocr_api.engines.base import ReadOptions, stopped
 from ocr_api.engines.ground import even_out
 from ocr_api.engines.tessdata_index import LanguageData, find_languages
 from ocr_api.engines.tesseract.bilingual import join_readings
@@ -89,14 +90,14 @@ class TesseractEngine:
         *,
         options: ReadOptions,
         on_text: Callable[[int, str], None],
-        should_stop: Callable[[], bool],
+        should_stop: Callable[[int], bool],
     ) -> Sequence[PageText]:
         """Reads upright pages; see `Engine.read`."""
         texts: list[PageText] = []
         for index, page in enumerate(pages):
             traits = options.traits[index] if index < len(options.traits) else PageTraits()
             plan = plan_reading(options.languages, traits, self._languages)
-            text = self._read_page(page, plan, should_stop)
+            text = self._read_page(page, plan, partial(should_stop, index))
             if text.text:
                 on_text(index, text.text)
             texts.append(text)
@@ -117,9 +118,8 @@ class TesseractEngine:
             raise EngineMemoryError("Tesseract ran out of memory on the page.") from exc
         blocks = build_blocks(best.words) if best else ()
         warnings = plan.warnings if blocks else ()
-        if should_stop():
-            warnings = (*warnings, "Reading was stopped.")
-        return PageText(page.width_px, page.height_px, blocks, warnings=warnings)
+        found = PageText(page.width_px, page.height_px, blocks, warnings=warnings)
+        return stopped(found) if should_stop() else found
 
     def _looks(self, page: PageImage, plan: ReadingPlan) -> Iterator[_Look]:
         """Reads the page at one size after the other, as long as the caller asks for more."""
