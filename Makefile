@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos clean
+.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos checkpoints clean
 
 setup: $(BIN)/ocr-api
 
@@ -53,6 +53,10 @@ bench-queue: setup-dev
 stress: setup-dev
 	$(BIN)/python -m bench.fairness
 	$(BIN)/python -m bench.stress
+
+# Trains the small checkpoints that tests read pages with, minutes each; wants the `vlm` extra
+checkpoints: setup-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.checkpoints.train
 
 # FUZZ times as much as in the suite, with a seed of its own (FUZZ_SEED=… repeats a run)
 fuzz: setup-dev

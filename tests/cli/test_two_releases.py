@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import venv
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -70,9 +72,22 @@ def environment(tmp_path: Path) -> Mapping[str, str]:
     }
 
 
+def python_of(release: Path, folder: Path) -> Path:
+    """Gives an interpreter for which a release is installed, with all that this one has besides.
+
+    The children of a worker are started with its interpreter and an environment of their own.
+    """
+    venv.create(folder, with_pip=False, symlinks=True)
+    (places,) = folder.glob("lib/python3*/site-packages")
+    (places / "release.pth").write_text(f"{release}\n{sysconfig.get_path('purelib')}\n")
+    return folder / "bin" / "python"
+
+
 @contextmanager
-def working(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-P", "-m", "ocr_api.cli.main", "worker", "--no-notifier"]
+def working(
+    environment: Mapping[str, str], log: Path, python: Path = Path(sys.executable)
+) -> Iterator[subprocess.Popen[bytes]]:
+    command = [str(python), "-P", "-m", "ocr_api.cli.main", "worker", "--no-notifier"]
     with (
         log.open("wb") as told,
         subprocess.Popen(command, env=environment, stdout=told, stderr=told) as process,
@@ -105,8 +120,8 @@ def test_older_and_newer_worker_share_the_work(
     store = JobStore(redis, StoreLimits())
     blobs = portal.call(open_blobs, tmp_path / "uploads")
     logs = {"old": tmp_path / "old.log", "new": tmp_path / "new.log"}
-    older = {**environment, "PYTHONPATH": str(tmp_path / "release")}
-    with working(older, logs["old"]), working(environment, logs["new"]):
+    older = python_of(tmp_path / "release", tmp_path / "venv")
+    with working(environment, logs["old"], older), working(environment, logs["new"]):
         eventually(lambda: len(portal.call(store.workers)) == 2, 40)
         reports = portal.call(redis.hvals, keys.WORKER_REPORTS)
         assert sorted(b'"layout":1' in report for report in reports) == [False, True]
