@@ -102,7 +102,7 @@ async def opened_services(settings: Settings) -> AsyncGenerator[Services]:
         SettingsError: A model that the settings name does not exist.
     """
     catalog = await anyio.to_thread.run_sync(load_catalog, settings.catalog_file)
-    answers = await anyio.to_thread.run_sync(_host_answers, catalog)
+    answers = await anyio.to_thread.run_sync(_host_answers, catalog, settings.cpu_models)
     _check_models(settings, catalog)
     url = settings.redis_address
     blobs = await open_blobs(settings.blobs_dir, reserve_bytes=settings.min_free_bytes)
@@ -192,8 +192,8 @@ def _check_models(settings: Settings, catalog: Catalog) -> None:
             raise SettingsError(msg)
 
 
-def _host_answers(catalog: Catalog) -> Mapping[str, Availability]:
-    host = this_host()
+def _host_answers(catalog: Catalog, allows_cpu_models: bool) -> Mapping[str, Availability]:  # noqa: FBT001
+    host = this_host(allows_cpu_models=allows_cpu_models)
     return {model_id: catalog.availability(model_id, host) for model_id in (AUTO, *catalog.models)}
 
 
@@ -202,5 +202,6 @@ def _limits(settings: Settings) -> Limits:
         max_upload_bytes=settings.max_upload_bytes,
         max_inline_bytes=settings.max_inline_bytes,
         max_metadata_bytes=settings.max_metadata_bytes,
+        max_prompt_characters=settings.max_prompt_characters,
         max_wait_s=settings.max_wait_seconds,
     )

@@ -15,10 +15,12 @@ class Host:
     Attributes:
         has_gpu: An NVIDIA GPU and its driver are there.
         has_package: Tells whether a Python package is installed (without importing it).
+        allows_cpu_models: Models that are made for a GPU may run on the CPU, slowly.
     """
 
     has_gpu: bool
     has_package: Callable[[str], bool]
+    allows_cpu_models: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,11 @@ def availability(spec: ModelSpec, host: Host) -> Availability:
 
     The first hindrance that the operator can do least about is named first.
     """
-    if spec.device == "cuda" and not host.has_gpu:
-        return Availability(f"{spec.name} needs an NVIDIA GPU, and none was found.")
+    if spec.device == "cuda" and not (host.has_gpu or host.allows_cpu_models):
+        return Availability(
+            f"{spec.name} needs an NVIDIA GPU, and none was found. "
+            "CPU_MODELS=true lets it run on the CPU, slowly."
+        )
     if not spec.engine:
         return Availability(f"{spec.name} has no engine in this version.")
     missing = [package for package in spec.packages if not host.has_package(package)]

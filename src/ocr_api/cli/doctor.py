@@ -53,7 +53,7 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Looks at everything that the service needs; changes nothing."""
-    host = this_host()
+    host = this_host(allows_cpu_models=settings.cpu_models)
     catalog = load_catalog(settings.catalog_file)
     return [
         Finding("version", Grade.OK, f"ocr-api {__version__}, Python {sys.version.split()[0]}"),

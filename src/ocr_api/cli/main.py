@@ -145,7 +145,11 @@ def models_command() -> None:
     """List the models, and why one cannot run here."""
     settings = _settings()
     try:
-        print_models(load_catalog(settings.catalog_file), this_host(), settings.default_model)
+        print_models(
+            load_catalog(settings.catalog_file),
+            this_host(allows_cpu_models=settings.cpu_models),
+            settings.default_model,
+        )
     except OcrApiError as exc:
         _fail(exc)
 

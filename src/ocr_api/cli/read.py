@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ocr_api import __version__
-from ocr_api.catalog import load_catalog, this_host
+from ocr_api.catalog import Catalog, Host, load_catalog, this_host
 from ocr_api.cli.inputs import InputFile, find_inputs, write_result
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.errors import ModelUnavailableError, OcrApiError, SettingsError, StorageFullError
@@ -26,7 +26,7 @@ from ocr_api.renderers import FORMATS, DocumentInfo, PageOutcome, render
 from ocr_api.settings import Settings
 from ocr_api.wire.result import page_metadata, page_view
 from ocr_api.worker.main import reader_plan
-from ocr_api.worker.page_reader import PageReader
+from ocr_api.worker.page_reader import PageReader, opened_reader
 from ocr_api.worker.page_steps import PageSource
 
 _PAGES_AT_ONCE = 8
@@ -123,14 +123,14 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
         UnknownModelError: No model has the id.
         ModelUnavailableError: The model cannot run here.
     """
-    reader = _reader(settings, request.model)
+    catalog, host = _checked_model(settings, request.model)
     inputs = await anyio.to_thread.run_sync(lambda: list(find_inputs(request.names)))
     if not inputs:
         msg = f"There is nothing to read in {', '.join(request.names)}."
         raise SettingsError(msg)
     waiting = [item for item in inputs if not (request.write_beside and _is_done(item, request))]
     tally = Tally(read=len(inputs) - len(waiting))
-    try:
+    async with opened_reader(reader_plan(settings, host), catalog, host) as reader:
         with _progress(len(inputs), tally.read) as advance:
             slots = _read_in_order(reader, request, waiting, settings.reader_count)
             async with aclosing(slots):
@@ -138,18 +138,17 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
                     await anyio.to_thread.run_sync(_deliver, slot, request, len(inputs) == 1)
                     tally.count(len(slot.results), len(slot.errors))
                     advance()
-    finally:
-        await reader.close()
     return tally.outcome
 
 
-def _reader(settings: Settings, model: str) -> PageReader:
-    catalog, host = load_catalog(settings.catalog_file), this_host()
+def _checked_model(settings: Settings, model: str) -> tuple[Catalog, Host]:
+    catalog = load_catalog(settings.catalog_file)
+    host = this_host(allows_cpu_models=settings.cpu_models)
     found = catalog.availability(model, host)
     if not found.is_available:
         msg = f"Model '{model}' cannot run here: {found.reason} See `ocr-api models`."
         raise ModelUnavailableError(msg, model=model)
-    return PageReader(reader_plan(settings), catalog, host)
+    return catalog, host
 
 
 def _is_done(item: InputFile, request: ReadRequest) -> bool:

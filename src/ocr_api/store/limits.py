@@ -20,6 +20,8 @@ class StoreLimits:
         max_attempts: Charged claims of a page before it is given up, at least 1.
         result_ttl_s: How long an ended job and its results are kept.
         page_timeout_s: Seconds of work that a page may take, its failed attempts together.
+        model_timeouts_s: In place of `page_timeout_s`, by model id: for models that are slower
+            where this process runs.
         max_queued_jobs: Jobs that have not ended; more are refused.
         retry_backoff_s: Waits before the second, third, ... attempt; the last one repeats.
         pages_at_once: Page tasks that one script call makes, removes or reads: bounds how long a
@@ -30,6 +32,7 @@ class StoreLimits:
     max_attempts: int = 3
     result_ttl_s: int = 24 * 3600
     page_timeout_s: float = 300.0
+    model_timeouts_s: Mapping[str, float] = field(default_factory=dict[str, float])
     max_queued_jobs: int = 200_000
     retry_backoff_s: tuple[float, ...] = (0.3, 2.0)
     pages_at_once: int = 500
@@ -89,13 +92,19 @@ class ModelReport:
         reason: Why the model cannot run there; empty = it can.
         loaded: Instances in memory.
         status: One word for people, e.g. `ready` or `loading`.
-        memory_mib: What the instances hold, None = unknown.
+        memory_mib: What one instance takes, measured; None = unknown.
+        device: Where it was loaded; None = it never was.
+        quantization: With which it was loaded; None = it has none, or never was.
+        message: Why it could not be loaded lately; empty = it could.
     """
 
     reason: str = ""
     loaded: int = 0
     status: str = "ready"
     memory_mib: int | None = None
+    device: str | None = None
+    quantization: str | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

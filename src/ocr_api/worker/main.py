@@ -6,14 +6,15 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 from redis.asyncio import Redis
 
 from ocr_api import __version__
 from ocr_api.catalog import AUTO, Catalog, Host, load_catalog, resolve_model, this_host
-from ocr_api.errors import OcrApiError, StoreError
+from ocr_api.errors import OcrApiError, SettingsError, StoreError
 from ocr_api.observability import get_logger
 from ocr_api.settings import MIB, Settings, usable_cores
 from ocr_api.stopping import cancel_after_stop, stop_on_signal
@@ -22,7 +23,7 @@ from ocr_api.store import (
     Blobs,
     JobStore,
     LayoutWatch,
-    ModelReport,
+    StoreLimits,
     Sweeper,
     SweepLimits,
     WorkerReport,
@@ -33,11 +34,21 @@ from ocr_api.store import (
     wait_for_store,
 )
 from ocr_api.worker.claiming import Claiming
+from ocr_api.worker.hands import Hands
 from ocr_api.worker.leases import Leases
+from ocr_api.worker.loaded_models import model_report
 from ocr_api.worker.model_follower import ModelFollower
-from ocr_api.worker.page_reader import PageReader, ReaderPlan, child_environment
+from ocr_api.worker.model_loading import (
+    LoadPlan,
+    child_environment,
+    plain_folders,
+    shared_model_environment,
+)
+from ocr_api.worker.page_reader import PageReader, opened_reader
 from ocr_api.worker.page_steps import DocumentLimits
 from ocr_api.worker.process_page import Parts, process_claim
+from ocr_api.worker.reader_plan import ReaderPlan
+from ocr_api.worker.text_publisher import TextPublisher
 
 _HEARTBEAT_S = 1.0
 _HEARTBEAT_TTL_S = 4.0
@@ -64,14 +75,14 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker's parts, joined."""
+    """A worker's parts, joined; `reasons` says why a model cannot run here (empty = it can)."""
 
     id: str
     parts: Parts
     announcements: Announcements
     sweeper: Sweeper
     claiming: Claiming
-    reports: Mapping[str, ModelReport]
+    reasons: Mapping[str, str]
     drain_s: float
 
 
@@ -82,13 +93,30 @@ async def run_worker(settings: Settings) -> None:
         StoreSchemaError: The data was written by a newer version, or is taken over by one.
     """
     catalog = load_catalog(settings.catalog_file)
-    _tell_fallback(settings, catalog, this_host())
+    check_quantization(settings, catalog)
+    host = this_host(allows_cpu_models=settings.cpu_models)
+    _tell_fallback(settings, catalog, host)
     url = settings.redis_address
     async with connect(url) as redis, connect_listener(url) as listener:
         connections = Connections(redis, listener, await open_blobs(settings.blobs_dir))
-        worker = build_worker(settings, catalog, this_host(), connections)
-        await wait_for_store(worker.parts.store)
-        await _run(worker)
+        async with opened_reader(reader_plan(settings, host), catalog, host) as reader:
+            worker = build_worker(settings, catalog, reader, connections)
+            await wait_for_store(worker.parts.store)
+            await _run(worker)
+    _log.info("worker_stopped", worker=worker.id)
+
+
+def check_quantization(settings: Settings, catalog: Catalog) -> None:
+    """Refuses a quantization that could never take effect.
+
+    Raises:
+        SettingsError: QUANTIZATION names no model, or one that has none to choose.
+    """
+    able = [spec.id for spec in catalog.models.values() if spec.quantization is not None]
+    for model in settings.quantization_of:
+        if model not in able:
+            msg = f"QUANTIZATION: '{model}' has none to choose. Known: {', '.join(able) or '-'}."
+            raise SettingsError(msg)
 
 
 def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
@@ -119,6 +147,7 @@ async def _run(worker: Worker) -> None:
             background.start_soon(_every, _HEARTBEAT_S, "heartbeat", lambda: _report(worker))
             background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
             background.start_soon(worker.sweeper.run)
+            background.start_soon(worker.parts.texts.run)
             background.start_soon(_warm, worker)
             background.start_soon(ModelFollower(worker.parts).run)
             await _work_and_drain(worker, stop)
@@ -129,38 +158,49 @@ async def _run(worker: Worker) -> None:
 
 
 def build_worker(
-    settings: Settings, catalog: Catalog, host: Host, connections: Connections
+    settings: Settings, catalog: Catalog, reader: PageReader, connections: Connections
 ) -> Worker:
     """Joins the parts of a worker; starts nothing."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    store = JobStore(connections.redis, limits_of(settings))
+    plan = reader.plan
+    store = JobStore(connections.redis, _store_limits(settings, catalog, plan))
     announcements = Announcements(connections.listener)
-    reports = {
-        spec.id: ModelReport(reason=catalog.availability(spec.id, host).reason)
-        for spec in catalog.models.values()
-    }
-    served = frozenset(model for model, report in reports.items() if not report.reason)
+    reasons = {model: reader.availability(model).reason for model in catalog.models}
+    served = [spec for spec in catalog.models.values() if not reasons[spec.id]]
+    rounds = {spec.id: spec.instances * spec.batch_pages for spec in served if spec.instances}
+    hands = Hands([AUTO, *sorted(spec.id for spec in served)], plan.readers + 1, rounds)
     return Worker(
         id=worker_id,
         parts=Parts(
             store,
             connections.blobs,
-            PageReader(reader_plan(settings), catalog, host),
+            reader,
             Leases(store, announcements, worker_id, settings.lease_seconds / 3),
-            served,
+            frozenset(spec.id for spec in served),
+            TextPublisher(store),
         ),
         announcements=announcements,
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
-        claiming=Claiming(
-            store, announcements, worker_id, sorted({AUTO, *served}), settings.reader_count + 1
-        ),
-        reports=reports,
+        claiming=Claiming(store, announcements, worker_id, hands),
+        reasons=reasons,
         drain_s=settings.drain_seconds,
     )
 
 
-def reader_plan(settings: Settings) -> ReaderPlan:
+def _store_limits(settings: Settings, catalog: Catalog, plan: ReaderPlan) -> StoreLimits:
+    return replace(
+        limits_of(settings),
+        model_timeouts_s={
+            spec.id: plan.timeout_s(spec)
+            for spec in catalog.models.values()
+            if plan.timeout_s(spec) != settings.job_timeout
+        },
+    )
+
+
+def reader_plan(settings: Settings, host: Host) -> ReaderPlan:
     """Gives how pages are read, from the settings."""
+    environment, cores = _with_tessdata(settings), usable_cores()
     return ReaderPlan(
         readers=settings.reader_count,
         document_limits=DocumentLimits(
@@ -172,10 +212,17 @@ def reader_plan(settings: Settings) -> ReaderPlan:
             f"--file-mib={_BYTES_PER_PIXEL * settings.max_pixels // MIB + 1}",
         ),
         page_timeout_s=settings.job_timeout,
+        cpu_model_timeout_s=settings.cpu_model_timeout,
         child_start_timeout_s=settings.child_start_timeout,
-        load_timeout_s=settings.model_load_timeout,
-        environment=child_environment(
-            _with_tessdata(settings), settings.reader_count, usable_cores()
+        loading=LoadPlan(
+            settings.model_load_timeout,
+            plain_folders(settings.weights_dir),
+            host.has_gpu,
+            settings.quantization_of,
+        ),
+        environment=child_environment(environment, settings.reader_count, cores),
+        shared_environment=lambda instances: shared_model_environment(
+            environment, instances, cores
         ),
     )
 
@@ -191,7 +238,7 @@ async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_tell_draining, stop, worker.drain_s)
         tasks.start_soon(cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
-        await worker.claiming.run(lambda claim: process_claim(claim, worker.parts), stop)
+        await worker.claiming.run(partial(process_claim, parts=worker.parts), stop)
         tasks.cancel_scope.cancel()
 
 
@@ -211,15 +258,9 @@ async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[objec
 
 
 async def _report(worker: Worker) -> None:
-    loaded = worker.parts.reader.children()
     models = {
-        model: ModelReport(
-            reason=report.reason,
-            loaded=len(loaded.get(model, ())),
-            status="loaded" if loaded.get(model) else report.status,
-            memory_mib=report.memory_mib,
-        )
-        for model, report in worker.reports.items()
+        model: model_report(reason, worker.parts.reader.state(model))
+        for model, reason in worker.reasons.items()
     }
     report = WorkerReport(
         id=worker.id,
@@ -241,11 +282,9 @@ async def _warm(worker: Worker) -> None:
 
 
 async def _leave(worker: Worker) -> None:
-    """Ends the children and takes the worker off the list."""
+    """Takes the worker off the list."""
     with anyio.move_on_after(_HEARTBEAT_TTL_S, shield=True):
-        await worker.parts.reader.close()
         try:
             await worker.parts.store.remove_worker(worker.id)
         except StoreError as exc:
             _log.info("worker_not_taken_off", code=exc.code)
-    _log.info("worker_stopped", worker=worker.id)
