@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -221,6 +222,25 @@ def scripted_catalog(path: Path, **settings: object) -> Path:
         f'engine = "ocr_api.engines.scripted:ScriptedEngine"\nsettings = {{ {told} }}\n'
     )
     return path
+
+
+def generating_catalog(path: Path, **models: Mapping[str, object]) -> Path:
+    """Writes an operator's catalog with generating models of the scripted engine.
+
+    Each runs in one process that reads up to 4 pages together and writes a word at a time.
+    """
+    path.write_text("".join(_generating_entry(model, told) for model, told in models.items()))
+    return path
+
+
+def _generating_entry(model: str, settings: Mapping[str, object]) -> str:
+    told = ", ".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
+    return (
+        f'[models.{model}]\nname = "{model}"\nbest_for = "tests"\ninspect = false\n'
+        'engine = "ocr_api.engines.scripted:ScriptedEngine"\nquantization = "4bit"\n'
+        'prompt_modes = ["text", "layout"]\nallows_prompt = true\n'
+        f"batch_pages = 4\ninstances = 1\nsettings = {{ {told} }}\n"
+    )
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

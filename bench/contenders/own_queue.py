@@ -28,6 +28,7 @@ from ocr_api.store import (
     upload_key,
 )
 from ocr_api.worker.claiming import Claiming
+from ocr_api.worker.hands import Hand, Hands
 from ocr_api.worker.leases import Leases
 
 _MODELS = ("auto", "rapidocr", "scripted", "tesseract")
@@ -49,7 +50,7 @@ class Reading:
         self._pages = load.pages
         self._left = load.pages * load.jobs
 
-    async def process(self, claim: Claim) -> None:
+    async def process(self, claim: Claim, _hand: Hand) -> None:
         """Works on a claim; where it opened a document, its first page follows."""
         following: Claim | None = claim
         while following is not None:
@@ -84,7 +85,7 @@ async def measure(load: Load) -> Took:
         announcements = Announcements(listener)
         leases = Leases(store, announcements, "bench", 10.0)
         reading = Reading(store, await _keeping(redis, load.folder), leases, load)
-        claiming = Claiming(store, announcements, "bench", lambda: _MODELS, load.concurrency)
+        claiming = Claiming(store, announcements, "bench", Hands(_MODELS, load.concurrency, {}))
         started_at = time.perf_counter()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(announcements.run)

@@ -290,7 +290,7 @@ class LanguageUnavailableError(ReadError):
 
 
 class PageTimeoutError(ReadError):
-    """A page took longer than JOB_TIMEOUT."""
+    """A page took longer than JOB_TIMEOUT, or CPU_MODEL_TIMEOUT."""
 
     code = "page_timeout"
 

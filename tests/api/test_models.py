@@ -66,7 +66,7 @@ async def test_queue_and_work_are_told(client: httpx.AsyncClient, services: Serv
     await services.store.report(worker_report("w1", tesseract=LOADED), 60)
     current = (await client.get("/models/current")).json()
     assert current["workers"][0]["queue"] == 1
-    assert current["workers"][0]["memory_mib"] == 150
+    assert current["workers"][0]["memory_mib"] == 2 * 150
     assert current["is_processing"] is False
 
 

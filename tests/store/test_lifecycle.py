@@ -290,6 +290,20 @@ async def test_attempts_share_the_time_of_their_page(redis: Redis) -> None:
     assert await store.fail(claim, PROBLEM, final=False) is FailOutcome.FAILED
 
 
+async def test_slow_model_has_a_time_of_its_own(redis: Redis) -> None:
+    limits = StoreLimits(
+        page_timeout_s=5.0, model_timeouts_s={"auto": 50.0}, retry_backoff_s=(0.0,)
+    )
+    store = JobStore(redis, limits)
+    await store.create(make_job())
+    claim = await must_claim(store)
+    assert claim.left_s == pytest.approx(50.0)
+    await redis.hset(keys.page_key("job-1", 1), "claimed_at", await store.server_time() - 20)
+    assert await store.fail(claim, PROBLEM, final=False) is FailOutcome.RETRY
+    await store.reclaim_expired()
+    assert (await must_claim(store)).left_s == pytest.approx(30.0, abs=1)
+
+
 async def test_page_whose_workers_were_lost_for_too_long_fails(redis: Redis) -> None:
     store = JobStore(redis, StoreLimits(page_timeout_s=50.0, lease_s=0))
     await store.create(make_job())

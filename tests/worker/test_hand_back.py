@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,10 +23,12 @@ from ocr_api.store import (
     connect_listener,
     open_blobs,
 )
+from ocr_api.worker.hands import Hands
 from ocr_api.worker.leases import Leases
-from ocr_api.worker.main import reader_plan
-from ocr_api.worker.page_reader import PageReader
+from ocr_api.worker.page_reader import PageReader, opened_reader
+from ocr_api.worker.planning import reader_plan
 from ocr_api.worker.process_page import Parts, process_claim
+from ocr_api.worker.text_publisher import TextPublisher
 from tests.service import small_png
 from tests.store.samples import make_job
 
@@ -55,15 +58,17 @@ class DeafStore(JobStore):
     was_asked: anyio.Event
 
 
-def make_reader() -> PageReader:
-    plan = reader_plan(load_settings(worker_processes=1))
-    return PageReader(plan, load_catalog(), this_host())
+def reader_of_this_host() -> AbstractAsyncContextManager[PageReader]:
+    host = this_host()
+    plan = reader_plan(load_settings(worker_processes=1), host, lambda _: None)
+    return opened_reader(plan, load_catalog(), host)
 
 
 @pytest.fixture
 async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
-    reader = await anyio.to_thread.run_sync(make_reader)
+    opening = await anyio.to_thread.run_sync(reader_of_this_host)
     async with (
+        opening as reader,
         EmbeddedServer(tmp_path / "data") as server,
         connect(server.url) as redis,
         connect_listener(server.url) as listener,
@@ -72,8 +77,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
         store.was_asked = anyio.Event()
         blobs = await open_blobs(tmp_path / "blobs")
         leases = Leases(store, Announcements(listener), "worker", 10)
-        yield Parts(store, blobs, reader, leases, frozenset({MODEL}))
-        await reader.close()
+        yield Parts(store, blobs, reader, leases, frozenset({MODEL}), TextPublisher(store))
 
 
 @pytest.mark.parametrize("commits", [True, False])
@@ -89,7 +93,7 @@ async def test_interrupted_page_leaves_its_result_only_where_it_was_committed(
     claim = await parts.store.claim("worker", [MODEL])
     assert claim is not None
     async with anyio.create_task_group() as work:
-        work.start_soon(process_claim, claim, parts)
+        work.start_soon(process_claim, claim, Hands([MODEL], 1, {}).take(MODEL), parts)
         with anyio.fail_after(60):
             await parts.store.was_asked.wait()
         work.cancel_scope.cancel()

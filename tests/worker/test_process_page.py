@@ -22,9 +22,11 @@ from ocr_api.store import (
     open_blobs,
     upload_key,
 )
+from ocr_api.worker.hands import Hands
 from ocr_api.worker.leases import Leases
 from ocr_api.worker.page_reader import PageReader
 from ocr_api.worker.process_page import Parts, process_claim
+from ocr_api.worker.text_publisher import TextPublisher
 from tests.store.samples import make_job
 
 pytestmark = pytest.mark.anyio
@@ -66,6 +68,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
             cast("PageReader", ThreePages()),
             Leases(store, Announcements(listener), "worker", 10),
             frozenset({"tesseract"}),
+            TextPublisher(store),
         )
 
 
@@ -76,7 +79,7 @@ async def test_stop_during_the_opening_charges_no_page(parts: Parts) -> None:
     assert claim is not None
     assert isinstance(parts.store, StoppedWhileOpening)
     with anyio.CancelScope() as parts.store.scope:
-        await process_claim(claim, parts)
+        await process_claim(claim, Hands(["auto"], 1, {}).take("auto"), parts)
     job = await parts.store.get("job-1")
     pages = await parts.store.pages(job)
     assert [(page.status, page.charged) for page in pages] == [(PageStatus.READY, 0)] * 3

@@ -208,5 +208,6 @@ def _limits(settings: Settings) -> Limits:
         max_upload_bytes=settings.max_upload_bytes,
         max_inline_bytes=settings.max_inline_bytes,
         max_metadata_bytes=settings.max_metadata_bytes,
+        max_prompt_characters=settings.max_prompt_characters,
         max_wait_s=settings.max_wait_seconds,
     )

@@ -106,10 +106,11 @@ def default_choice(picture: ModelPicture, requested: str) -> Resolution:
 
 def _best(reports: Sequence[ModelReport]) -> ModelReport:
     able = [report for report in reports if not report.reason] or list(reports)
-    memory = [report.memory_mib for report in able if report.memory_mib is not None]
     best = min(able, key=lambda report: _rank(report.status))
+    memory = [report.memory_mib for report in able if report.memory_mib is not None]
     return replace(
         best,
+        reason=able[0].reason,
         loaded=sum(report.loaded for report in able),
         memory_mib=max(memory, default=None),
     )

@@ -41,6 +41,7 @@ from ocr_api.wire import (
     SinglePage,
     SwitchRequest,
     SwitchView,
+    TextEventView,
 )
 
 Answers = dict[int | str, dict[str, Any]]
@@ -255,8 +256,9 @@ EVENTS: Operation = {
     "responses": {
         200: {
             "description": "Server-Sent Events named `status`, `progress` and `page`; the `data` "
-            "of each is a JobEventView. Ends after the event that ends the job. The schema is "
-            "that of one event.",
+            "of each is a JobEventView. Between them, for models that generate, events named "
+            "`text`, without an `id`: each holds, as a TextEventView, text of a page that is being "
+            "read. Ends after the event that ends the job. The schema is that of one event.",
             "content": {"text/event-stream": {"schema": _EVENT}},
         },
         204: {"description": "The job has ended, and the caller knows all its events."},
@@ -356,6 +358,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     schemas |= event.pop("$defs") | schemas | {"JobEvent": event}
     document["webhooks"] = {"job_ended": WEBHOOK}
     schemas["JobEventView"] = _referring(JobEventView)
+    schemas["TextEventView"] = _referring(TextEventView)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     _drop_validation_answers(document)

@@ -85,6 +85,18 @@ _OPTIONS: dict[str, Operation] = {
         "default": "normal",
         "description": "The job's share of the readers where others wait: 16 to 4 to 1 pages.",
     },
+    "prompt_mode": {
+        "type": "string",
+        "description": "What a model that takes prompts is asked for, one of its `prompt_modes` in "
+        "/models. Every model takes `text` and `markdown`: where it has no such mode, it is asked "
+        "as usual, since any result can be had as text or Markdown.",
+        "example": "markdown",
+    },
+    "prompt": {
+        "type": "string",
+        "description": "The caller's own prompt, in place of the one of the mode, for models that "
+        "allow one. At most 2000 characters, unless the service is configured otherwise.",
+    },
     "filename": {"type": "string", "description": "For display only."},
     "webhook_url": {
         "type": "string",

@@ -54,8 +54,8 @@ def availability(spec: ModelSpec, host: Host) -> Availability:
     """
     if spec.device == "cuda" and not (host.has_gpu or host.allows_cpu_models):
         return Availability(
-            f"{spec.name} needs an NVIDIA GPU, and none was found. With CPU_MODELS=true it runs on "
-            "the processor, slowly."
+            f"{spec.name} needs an NVIDIA GPU, and none was found. "
+            "CPU_MODELS=true lets it run on the CPU, slowly."
         )
     if not spec.engine:
         return Availability(f"{spec.name} has no engine in this version.")

@@ -22,6 +22,7 @@ from ocr_api.store.readiness import LayoutWatch, wait_for_store
 from ocr_api.store.records import decode_result, encode_result
 from ocr_api.store.socket_place import running_server_url
 from ocr_api.store.sweeper import Sweeper, SweepLimits, remove_job
+from ocr_api.store.texts import TextSoFar
 
 __all__ = [
     "Announcements",
@@ -41,6 +42,7 @@ __all__ = [
     "StoreLimits",
     "SweepLimits",
     "Sweeper",
+    "TextSoFar",
     "Watch",
     "WorkerReport",
     "audit",

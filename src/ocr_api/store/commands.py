@@ -45,6 +45,8 @@ class Commands(Protocol):
 
     async def config_get(self, *patterns: str) -> Mapping[str, str]: ...  # noqa: D102
 
+    async def pubsub_numsub(self, *channels: str) -> list[tuple[bytes, int]]: ...  # noqa: D102
+
     def scan_iter(self, match: str, count: int) -> AsyncIterator[bytes]: ...  # noqa: D102
 
     async def ping(self) -> object: ...  # noqa: D102
@@ -61,6 +63,8 @@ class Batch(Protocol):
 
     def hget(self, name: str, key: str) -> object: ...  # noqa: D102
 
+    def publish(self, channel: str, message: bytes) -> object: ...  # noqa: D102
+
     async def execute(self) -> list[object]: ...  # noqa: D102
 
 
@@ -68,6 +72,8 @@ class Subscription(Protocol):
     """One connection that listens to channels."""
 
     async def subscribe(self, *channels: str) -> None: ...  # noqa: D102
+
+    async def unsubscribe(self, *channels: str) -> None: ...  # noqa: D102
 
     async def get_message(self, *, timeout: float) -> Message | None: ...  # noqa: ASYNC109, D102
 

@@ -16,6 +16,7 @@ from ocr_api.store.lifecycle import Lifecycle
 from ocr_api.store.limits import StoreLimits
 from ocr_api.store.pages import Pages
 from ocr_api.store.scripts import Script, Scripts, explain_layout
+from ocr_api.store.texts import Texts
 from ocr_api.store.workers import Workers
 
 DURABLE: Mapping[str, tuple[str, ...]] = {
@@ -32,7 +33,7 @@ WHAT_IS_LOST: Mapping[str, str] = {
 }
 
 
-class JobStore(Jobs, Pages, Workers, Lifecycle, Deliveries):
+class JobStore(Jobs, Pages, Workers, Lifecycle, Deliveries, Texts):
     """Everything that the processes tell each other.
 
     Every change is one script call on the server, so it happens whole or not at all; times are
@@ -48,6 +49,7 @@ class JobStore(Jobs, Pages, Workers, Lifecycle, Deliveries):
         Workers.__init__(self, redis, scripts)
         Deliveries.__init__(self, scripts)
         Lifecycle.__init__(self, redis, scripts)
+        Texts.__init__(self, redis)
 
     async def check_schema(self) -> None:
         """Gives a new queue the layout of this release, brings an older one to it, step by step.

@@ -106,6 +106,9 @@ JOB_NEWS = "{ocr}:news:job"
 STOP_NEWS = "{ocr}:news:stop"
 """Channel: the id of a job whose work is to stop."""
 
+TEXT_NEWS = "{ocr}:news:text:"
+"""Prefix + job id. Channel: the text of one of its pages so far (JSON)."""
+
 PAGE_NEWS = "{ocr}:news:page"
 """Channel: the lane in which a page became ready."""
 
@@ -136,6 +139,11 @@ def events_key(job_id: str) -> str:
 def intent_key(job_id: str) -> str:
     """Gives the key that announces an upload in progress."""
     return INTENT + job_id
+
+
+def text_channel(job_id: str) -> str:
+    """Gives the channel of the text that is generated for a job."""
+    return TEXT_NEWS + job_id
 
 
 def delivery_ids(job_id: str) -> list[str]:

@@ -20,6 +20,8 @@ class StoreLimits:
         max_attempts: Charged claims of a page before it is given up, at least 1.
         result_ttl_s: How long an ended job and its results are kept.
         page_timeout_s: Seconds of work that a page may take, its failed attempts together.
+        model_timeouts_s: In place of `page_timeout_s`, by model id: for models that are slower
+            where this process runs.
         max_queued_jobs: Jobs that have not ended; more are refused.
         retry_backoff_s: Waits before the second, third, ... attempt; the last one repeats.
         pages_at_once: Page tasks that one script call makes, removes or reads: bounds how long a
@@ -30,6 +32,7 @@ class StoreLimits:
     max_attempts: int = 3
     result_ttl_s: int = 24 * 3600
     page_timeout_s: float = 300.0
+    model_timeouts_s: Mapping[str, float] = field(default_factory=dict[str, float])
     max_queued_jobs: int = 200_000
     retry_backoff_s: tuple[float, ...] = (0.3, 2.0)
     pages_at_once: int = 500
@@ -89,8 +92,10 @@ class ModelReport:
         reason: Why the model cannot run there; empty = it can.
         loaded: Instances in memory.
         status: One word for people, e.g. `ready` or `loading`.
-        memory_mib: What the instances hold, None = unknown.
-        message: What there is to know although it can run, for people.
+        memory_mib: What one instance takes, measured; None = unknown.
+        device: Where it was loaded; None = it never was.
+        quantization: With which it was loaded; None = it has none, or never was.
+        message: What else there is to know, e.g. why it could not be loaded lately.
         done_bytes: Of its weights that are being fetched; None = none are.
         total_bytes: Of its weights; None = not known yet.
     """
@@ -99,6 +104,8 @@ class ModelReport:
     loaded: int = 0
     status: str = "ready"
     memory_mib: int | None = None
+    device: str | None = None
+    quantization: str | None = None
     message: str = ""
     done_bytes: int | None = None
     total_bytes: int | None = None

@@ -170,7 +170,8 @@ def _preamble(limits: StoreLimits, layout: Layout) -> str:
     }
     backoff = ", ".join(str(float(wait)) for wait in limits.retry_backoff_s)
     exhausted = _quote(json.dumps(_exhausted_problem()))
-    timeout = _quote(json.dumps(_timeout_problem(limits.page_timeout_s)))
+    timeout = _quote(json.dumps(_timeout_problem()))
+    timeouts = {model: str(value) for model, value in limits.model_timeouts_s.items()}
     return "\n".join(
         (
             _lua_table("KEY", {name: _quote(key) for name, key in keys.lua_names().items()}),
@@ -178,6 +179,7 @@ def _preamble(limits: StoreLimits, layout: Layout) -> str:
             _lua_table("PAGE_AFTER", _transitions(PAGE_TRANSITIONS)),
             _lua_table("LIMIT", {name: str(value) for name, value in numbers.items()}),
             f"LIMIT.backoff_s = {{ {backoff} }}",
+            _lua_table("MODEL_TIMEOUT_S", timeouts),
             f"LIMIT.delivery_id = {_quote(keys.DELIVERY_ID)}",
             f"LIMIT.exhausted_problem = {exhausted}",
             f"LIMIT.timeout_problem = {timeout}",
@@ -221,13 +223,14 @@ def _quote(text: str) -> str:
     return json.dumps(text)
 
 
-def _timeout_problem(limit_s: float) -> dict[str, object]:
+def _timeout_problem() -> dict[str, object]:
     return {
         "code": PageTimeoutError.code,
         "retryable": PageTimeoutError.retryable,
         "detail": (
-            f"The attempts at the page took longer than JOB_TIMEOUT ({limit_s:g} s) together; "
-            "the last one told why it failed in the worker's log."
+            "The attempts at the page took longer together than a page may take (JOB_TIMEOUT; "
+            "CPU_MODEL_TIMEOUT for a model without its GPU); the last one told why it failed in "
+            "the worker's log."
         ),
     }
 

@@ -1,7 +1,7 @@
 """Fetches a model's weights into Hugging Face's cache; runs in a child made for that.
 
 The fetching is ours, because huggingface_hub 2.4 writes each try into a file of another name and
-so starts over after a kill; the layout of the cache is theirs (docs/adr/0008-weights.md).
+so starts over after a kill; the layout of the cache is theirs (docs/adr/0009-weights.md).
 """
 
 from __future__ import annotations

@@ -39,12 +39,17 @@ class ModelView(WireModel):
         description="`make verify-weights` read the project's pages with its published weights; "
         "null = it has no weights of its own.",
     )
-    prompt_modes: list[str] = Field(
-        default=[], description="What `prompt_mode` may be, the default first; empty = nothing."
-    )
-    allows_prompt: bool = Field(default=False, description="A job may bring its own prompt.")
     device: str = Field(description="`cpu` or `cuda`.")
-    memory_mib: int | None = Field(default=None, description="Memory of one loaded instance.")
+    memory_mib: int | None = Field(
+        default=None,
+        description="Memory of one instance on its device: measured once it was loaded.",
+    )
+    prompt_modes: list[str] = Field(
+        default_factory=list[str],
+        description="What it may be asked for (`prompt_mode`), the default first; empty = it "
+        "takes no prompt.",
+    )
+    allows_prompt: bool = Field(default=False, description="It takes a `prompt` of the caller's.")
     is_loaded: bool
     is_ready: bool = Field(description="A job for it would be started now.")
     is_available: bool = Field(description="It can run here; `message` says why not.")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from redis.asyncio import Redis
@@ -24,14 +26,13 @@ from ocr_api.catalog import (
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.jobs import Claim
 from ocr_api.observability import get_logger
-from ocr_api.settings import MIB, Settings, usable_cores
+from ocr_api.settings import Settings
 from ocr_api.stopping import cancel_after_stop, stop_on_signal
 from ocr_api.store import (
     Announcements,
     Blobs,
     JobStore,
     LayoutWatch,
-    ModelReport,
     Sweeper,
     SweepLimits,
     WorkerReport,
@@ -41,14 +42,21 @@ from ocr_api.store import (
     open_blobs,
     wait_for_store,
 )
-from ocr_api.weights import DownloadRule, WeightsLookup, look_at_weights, weights_places
 from ocr_api.worker.claiming import Claiming
+from ocr_api.worker.hands import Hand, Hands
 from ocr_api.worker.leases import Leases
+from ocr_api.worker.loaded_models import model_report
 from ocr_api.worker.model_follower import ModelFollower
-from ocr_api.worker.page_reader import PageReader, ReaderPlan, child_environment
-from ocr_api.worker.page_steps import DocumentLimits
+from ocr_api.worker.page_reader import PageReader, opened_reader
+from ocr_api.worker.planning import (
+    check_quantization,
+    reader_plan,
+    store_limits,
+    weights_keeper,
+)
 from ocr_api.worker.process_page import Parts, process_claim, refuse_claim
-from ocr_api.worker.weights_download import download_command, fetch_weights
+from ocr_api.worker.reader_plan import ReaderPlan
+from ocr_api.worker.text_publisher import TextPublisher
 from ocr_api.worker.weights_keeper import WeightsKeeper
 from ocr_api.worker.weights_reports import with_weights
 
@@ -56,7 +64,6 @@ _HEARTBEAT_S = 1.0
 _HEARTBEAT_TTL_S = 4.0
 _RECLAIM_S = 1.0
 _SWEEP_S = 1.0
-_BYTES_PER_PIXEL = 3
 _log = get_logger(__name__)
 
 
@@ -77,7 +84,7 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker's parts, joined."""
+    """A worker's parts, joined; `reasons` says why a model cannot run here (empty = it can)."""
 
     id: str
     parts: Parts
@@ -85,8 +92,7 @@ class Worker:
     sweeper: Sweeper
     claiming: Claiming
     keeper: WeightsKeeper
-    host: Host
-    reports: Mapping[str, ModelReport]
+    reasons: Mapping[str, str]
     drain_s: float
 
 
@@ -97,15 +103,14 @@ async def run_worker(settings: Settings) -> None:
         StoreSchemaError: The data was written by a newer version, or is taken over by one.
     """
     catalog = load_catalog(settings.catalog_file)
-    host = this_host(allows_cpu_models=settings.cpu_models)
+    check_quantization(settings, catalog)
     url = settings.redis_address
     async with connect(url) as redis, connect_listener(url) as listener:
-        connections = Connections(redis, listener, await open_blobs(settings.blobs_dir))
-        worker = build_worker(settings, catalog, host, connections)
-        await worker.keeper.look()
-        _tell_fallback(settings, catalog, worker.host)
-        await wait_for_store(worker.parts.store)
-        await _run(worker)
+        blobs = await open_blobs(settings.blobs_dir)
+        async with opened_worker(settings, catalog, Connections(redis, listener, blobs)) as worker:
+            await wait_for_store(worker.parts.store)
+            await _run(worker)
+    _log.info("worker_stopped", worker=worker.id)
 
 
 def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
@@ -136,6 +141,7 @@ async def _run(worker: Worker) -> None:
             background.start_soon(_every, _HEARTBEAT_S, "heartbeat", lambda: _report(worker))
             background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
             background.start_soon(worker.sweeper.run)
+            background.start_soon(worker.parts.texts.run)
             background.start_soon(_warm, worker)
             background.start_soon(worker.keeper.run)
             background.start_soon(ModelFollower(worker.parts, worker.keeper.is_ready).run)
@@ -146,94 +152,64 @@ async def _run(worker: Worker) -> None:
     watch.check()
 
 
-def build_worker(
-    settings: Settings, catalog: Catalog, host: Host, connections: Connections
-) -> Worker:
-    """Joins the parts of a worker; starts nothing."""
+@asynccontextmanager
+async def opened_worker(
+    settings: Settings, catalog: Catalog, connections: Connections
+) -> AsyncGenerator[Worker]:
+    """Joins the parts of a worker for the time of the context; its children end with it."""
+    host = this_host(allows_cpu_models=settings.cpu_models)
+    reasons = {model: catalog.availability(model, host).reason for model in catalog.models}
+    able = [spec for spec in catalog.models.values() if not reasons[spec.id]]
+    keeper = weights_keeper(settings, able, JobStore(connections.redis, limits_of(settings)))
+    await keeper.look()
+    _tell_fallback(settings, catalog, host.with_weights(lambda spec: keeper.state(spec.id).reason))
+    plan = reader_plan(settings, host, lambda spec: keeper.found(spec.id))
+    ready_host = host.with_weights(lambda spec: keeper.hindrance(spec.id))
+    async with opened_reader(plan, catalog, ready_host) as reader:
+        joints = _Joints(settings, catalog, keeper, reader, reasons)
+        yield _join(joints, connections)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joints:
+    """What a worker is joined from, beside its connections."""
+
+    settings: Settings
+    catalog: Catalog
+    keeper: WeightsKeeper
+    reader: PageReader
+    reasons: Mapping[str, str]
+
+
+def _join(joints: _Joints, connections: Connections) -> Worker:
+    settings, keeper, plan = joints.settings, joints.keeper, joints.reader.plan
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    store = JobStore(connections.redis, limits_of(settings))
+    store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
-    reports = {
-        spec.id: ModelReport(reason=catalog.availability(spec.id, host).reason)
-        for spec in catalog.models.values()
-    }
-    served = frozenset(model for model, report in reports.items() if not report.reason)
-    keeper = _keeper(settings, [catalog.model(model) for model in sorted(served)], store)
+    served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
     return Worker(
         id=worker_id,
         parts=Parts(
             store,
             connections.blobs,
-            PageReader(
-                reader_plan(settings),
-                catalog,
-                host.with_weights(lambda spec: keeper.hindrance(spec.id)),
-            ),
+            joints.reader,
             Leases(store, announcements, worker_id, settings.lease_seconds / 3),
-            served,
+            frozenset(spec.id for spec in served),
+            TextPublisher(store),
         ),
         announcements=announcements,
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
-        claiming=Claiming(
-            store,
-            announcements,
-            worker_id,
-            lambda: (AUTO, *filter(keeper.is_claimable, sorted(served))),
-            settings.reader_count + 1,
-        ),
+        claiming=Claiming(store, announcements, worker_id, _hands(served, plan, keeper)),
         keeper=keeper,
-        host=host.with_weights(lambda spec: keeper.state(spec.id).reason),
-        reports=reports,
+        reasons=joints.reasons,
         drain_s=settings.drain_seconds,
     )
 
 
-def _keeper(settings: Settings, specs: Sequence[ModelSpec], store: JobStore) -> WeightsKeeper:
-    """Joins what looks after the weights of these models."""
-    places = weights_places(settings.weights_dir, os.environ)
-    lookup = WeightsLookup(places)
-    rule = DownloadRule.of(os.environ, allow_downloads=settings.allow_downloads)
-    command = download_command(os.environ, settings.child_start_timeout)
-
-    async def wanted() -> frozenset[str]:
-        current = await store.current_model()
-        waiting = await store.queue_lengths()
-        needed = {model for model, pages in waiting.items() if pages}
-        return frozenset({settings.default_model if current is None else current.model, *needed})
-
-    return WeightsKeeper(
-        specs,
-        lambda spec: look_at_weights(spec, lookup, rule),
-        lambda spec, on_progress: fetch_weights(command, spec, places, on_progress),
-        wanted,
-    )
-
-
-def reader_plan(settings: Settings) -> ReaderPlan:
-    """Gives how pages are read, from the settings."""
-    return ReaderPlan(
-        readers=settings.reader_count,
-        document_limits=DocumentLimits(
-            settings.max_pages, settings.max_pixels, settings.document_timeout
-        ),
-        document_arguments=(
-            f"--memory-mib={settings.document_memory_mib}",
-            f"--cpu-s={settings.document_cpu_seconds}",
-            f"--file-mib={_BYTES_PER_PIXEL * settings.max_pixels // MIB + 1}",
-        ),
-        page_timeout_s=settings.job_timeout,
-        child_start_timeout_s=settings.child_start_timeout,
-        load_timeout_s=settings.model_load_timeout,
-        environment=child_environment(
-            _with_tessdata(settings), settings.reader_count, usable_cores()
-        ),
-    )
-
-
-def _with_tessdata(settings: Settings) -> Mapping[str, str]:
-    if settings.tessdata_prefix is None:
-        return os.environ
-    return {**os.environ, "TESSDATA_PREFIX": str(settings.tessdata_prefix)}
+def _hands(served: Sequence[ModelSpec], plan: ReaderPlan, keeper: WeightsKeeper) -> Hands:
+    lanes = [AUTO, *sorted(spec.id for spec in served)]
+    rounds = {spec.id: spec.instances * spec.batch_pages for spec in served if spec.instances}
+    return Hands(lanes, plan.readers + 1, rounds, keeper.is_claimable)
 
 
 async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
@@ -241,14 +217,14 @@ async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_tell_draining, stop, worker.drain_s)
         tasks.start_soon(cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
-        await worker.claiming.run(lambda claim: _work(claim, worker), stop)
+        await worker.claiming.run(partial(_work, worker), stop)
         tasks.cancel_scope.cancel()
 
 
-async def _work(claim: Claim, worker: Worker) -> None:
+async def _work(worker: Worker, claim: Claim, hand: Hand) -> None:
     refusal = worker.keeper.refusal(claim.model)
     if refusal is None:
-        await process_claim(claim, worker.parts)
+        await process_claim(claim, hand, worker.parts)
     else:
         await refuse_claim(claim, refusal, worker.parts)
 
@@ -269,12 +245,11 @@ async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[objec
 
 
 async def _report(worker: Worker) -> None:
-    loaded = worker.parts.reader.children()
     models = {
-        model: replace(report, loaded=len(loaded[model]), status="loaded")
-        if loaded.get(model)
-        else with_weights(report, worker.keeper.state(model))
-        for model, report in worker.reports.items()
+        model: with_weights(
+            model_report(reason, worker.parts.reader.state(model)), worker.keeper.state(model)
+        )
+        for model, reason in worker.reasons.items()
     }
     report = WorkerReport(
         id=worker.id,
@@ -296,11 +271,9 @@ async def _warm(worker: Worker) -> None:
 
 
 async def _leave(worker: Worker) -> None:
-    """Ends the children and takes the worker off the list."""
+    """Takes the worker off the list."""
     with anyio.move_on_after(_HEARTBEAT_TTL_S, shield=True):
-        await worker.parts.reader.close()
         try:
             await worker.parts.store.remove_worker(worker.id)
         except StoreError as exc:
             _log.info("worker_not_taken_off", code=exc.code)
-    _log.info("worker_stopped", worker=worker.id)

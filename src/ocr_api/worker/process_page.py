@@ -18,9 +18,11 @@ from ocr_api.errors import EngineError, OcrApiError, StoreError, StoreSchemaErro
 from ocr_api.jobs import Claim, PageRanges, PageResult, Problem
 from ocr_api.observability import get_logger
 from ocr_api.store import Blobs, JobStore, encode_result, result_key
+from ocr_api.worker.hands import Hand
 from ocr_api.worker.leases import Leases
 from ocr_api.worker.page_reader import PageReader, RoutedPage
 from ocr_api.worker.page_steps import PageSource
+from ocr_api.worker.text_publisher import TextPublisher
 
 Value = TypeVar("Value")
 _log = get_logger(__name__)
@@ -38,6 +40,7 @@ class Parts:
         reader: The children.
         leases: Claims in work.
         served: Models whose pages this worker reads.
+        texts: Tells listeners what is generated.
     """
 
     store: JobStore
@@ -45,9 +48,10 @@ class Parts:
     reader: PageReader
     leases: Leases
     served: frozenset[str]
+    texts: TextPublisher
 
 
-async def process_claim(claim: Claim, parts: Parts) -> None:
+async def process_claim(claim: Claim, hand: Hand, parts: Parts) -> None:
     """Works on a claim until its page is read, failed, handed on or lost.
 
     Where a document was opened, its first page follows at once. Never raises for a page's sake:
@@ -55,7 +59,7 @@ async def process_claim(claim: Claim, parts: Parts) -> None:
     """
     following: Claim | None = claim
     while following is not None:
-        following = await _work_on(following, parts)
+        following = await _work_on(following, hand, parts)
 
 
 async def refuse_claim(claim: Claim, error: OcrApiError, parts: Parts) -> None:
@@ -64,7 +68,7 @@ async def refuse_claim(claim: Claim, error: OcrApiError, parts: Parts) -> None:
         await _record_failure(claim, error, parts, final=True)
 
 
-async def _work_on(claim: Claim, parts: Parts) -> Claim | None:
+async def _work_on(claim: Claim, hand: Hand, parts: Parts) -> Claim | None:
     """Gives the claim to go on with."""
     following = None
     with parts.leases.held(claim):
@@ -72,7 +76,7 @@ async def _work_on(claim: Claim, parts: Parts) -> Claim | None:
             if claim.is_opening:
                 following = await _open_document(claim, parts)
             else:
-                await _read_and_keep(claim, parts)
+                await _read_and_keep(claim, hand, parts)
         except OcrApiError as exc:
             await _record_failure(claim, exc, parts)
         except anyio.get_cancelled_exc_class():
@@ -112,26 +116,27 @@ async def _queue_pages(
     return following  # noqa: RET504 - a scope might swallow the return
 
 
-async def _read_and_keep(claim: Claim, parts: Parts) -> None:
+async def _read_and_keep(claim: Claim, hand: Hand, parts: Parts) -> None:
     with _opened(await parts.blobs.open_file(claim.job.upload_key)) as descriptor:
         source = await _source(claim, descriptor, parts)
         routed = await parts.reader.prepare(source, claim.model)
-        with routed.page.files:
-            if not await _take_route(claim, routed, parts):
+        with routed.page.files, parts.texts.telling(claim) as text:
+            if not await _take_route(claim, routed, hand, parts):
                 return
-            result = await parts.reader.finish(source, routed)
+            result = await parts.reader.finish(source, routed, text)
+            await parts.texts.tell(text)
     await _keep(claim, result, parts)
 
 
-async def _take_route(claim: Claim, routed: RoutedPage, parts: Parts) -> bool:
-    """Records the page's model; False = another worker reads it, or the claim was lost."""
-    is_served = routed.choice.model in parts.served
-    if is_served and routed.choice.model == claim.model:
+async def _take_route(claim: Claim, routed: RoutedPage, hand: Hand, parts: Parts) -> bool:
+    """Records the page's model; False = the page waits for that model, or the claim was lost."""
+    model = routed.choice.model
+    is_served = model in parts.served
+    if is_served and model == claim.model:
         return True
-    is_ours = await _patiently(
-        lambda: parts.store.route(claim, model=routed.choice.model, keep=is_served)
-    )
-    return is_ours and is_served
+    keep = is_served and hand.move(model)
+    is_ours = await _patiently(lambda: parts.store.route(claim, model=model, keep=keep))
+    return is_ours and keep
 
 
 async def _keep(claim: Claim, result: PageResult, parts: Parts) -> None:

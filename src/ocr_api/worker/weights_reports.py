@@ -17,6 +17,8 @@ def with_weights(report: ModelReport, state: WeightsState) -> ModelReport:
     """
     if report.reason:
         return replace(report, status="not_found")
+    if state.status == "ready":
+        return report
     return replace(
         report,
         reason=state.reason,

@@ -14,7 +14,7 @@ from ocr_api.api.filenames import clean_filename
 from ocr_api.api.model_choice import choose_model
 from ocr_api.api.negotiation import choose_format
 from ocr_api.api.openapi import LISTING, ONE_JOB, ONE_PAGE, RESULT, SUBMISSION, SUBMISSION_ALIAS
-from ocr_api.api.options import Choices, read_options
+from ocr_api.api.options import Choices, OptionLimits, check_prompt, read_options
 from ocr_api.api.receiving import refusals_drained
 from ocr_api.api.rendered import check_has_result, rendered_tag, result_response
 from ocr_api.api.services import FromApp, Services
@@ -140,6 +140,7 @@ async def create_job(
         await payload.finish()
         choices = check_options(services, (*query, *payload.options))
         resolution = await choose_model(services, choices.model)
+        check_prompt(choices.job, resolution.model, services.catalog)
         job = new_job(job_id, upload, choices, resolution, payload.filename)
         fingerprint = await payload.fingerprint(query)
         return await services.store.create(job, choices.password, key=key, fingerprint=fingerprint)
@@ -147,9 +148,12 @@ async def create_job(
 
 def check_options(services: Services, given: tuple[tuple[str, object], ...]) -> Choices:
     """Checks the options known so far; see `read_options`."""
-    return read_options(
-        given, services.catalog, services.limits.max_metadata_bytes, services.webhook_networks
+    limits = OptionLimits(
+        services.limits.max_metadata_bytes,
+        services.limits.max_prompt_characters,
+        services.webhook_networks,
     )
+    return read_options(given, services.catalog, limits)
 
 
 def new_job(

@@ -78,7 +78,7 @@ local function take_head(head, start)
   end
   if is_exhausted(id, number) then
     exhaust_page(id, number, time)
-  elseif spent_s(id, number) >= LIMIT.page_timeout_s then
+  elseif spent_s(id, number) >= timeout_s(id, number) then
     fail_late_page(id, number, time)
   else
     move_clock(head)

@@ -1,5 +1,5 @@
--- Shared by all scripts. Above it stand KEY, JOB_AFTER, PAGE_AFTER, LIMIT and CLASSES, written from
--- Python's own tables.
+-- Shared by all scripts. Above it stand KEY, JOB_AFTER, PAGE_AFTER, LIMIT, MODEL_TIMEOUT_S and
+-- CLASSES, written from Python's own tables.
 local MOST_EVENTS = 20000
 
 local function server_time()
@@ -354,10 +354,15 @@ local function spent_s(id, number)
   return tonumber(redis.call('HGET', page_key(id, number), 'spent_s') or '0')
 end
 
+-- How long a page may take with the model that it waits for.
+local function timeout_s(id, number)
+  return MODEL_TIMEOUT_S[redis.call('HGET', page_key(id, number), 'model')] or LIMIT.page_timeout_s
+end
+
 local function fail_late_page(id, number, time)
   local problem = cjson.decode(LIMIT.timeout_problem)
   problem.page = tonumber(number) > 0 and tonumber(number) or cjson.null
-  problem.facts = { limit = LIMIT.page_timeout_s }
+  problem.facts = { limit = timeout_s(id, number) }
   fail_page(id, number, cjson.encode(problem), time)
 end
 
@@ -379,7 +384,7 @@ local function take_page(id, number, worker, time)
   redis.call('HSETNX', job_key(id), 'started_at', stamp(time))
   redis.call('ZADD', KEY.leases, stamp(time + LIMIT.lease_s), task_name(id, number))
   local model = redis.call('HGET', page_key(id, number), 'model')
-  local left_s = stamp(LIMIT.page_timeout_s - spent_s(id, number))
+  local left_s = stamp(timeout_s(id, number) - spent_s(id, number))
   return { redis.call('HGETALL', job_key(id)), tonumber(number), attempt, charged, model, left_s }
 end
 
