@@ -1,0 +1,263 @@
+"""The engine that all vision-language models share; each model says what is its own."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image
+
+from ocr_api.engines.base import Footprint, ReadOptions, stopped, stopped_page
+from ocr_api.engines.vision_language.batches import Inputs
+from ocr_api.engines.vision_language.generation import Answer, Decoding, Listeners, generate
+from ocr_api.engines.vision_language.live_text import LiveText
+from ocr_api.engines.vision_language.loading import LoadedModel, load_model
+from ocr_api.engines.vision_language.ngram_guard import NgramRule
+from ocr_api.engines.vision_language.pictures import is_blank, picture_of
+from ocr_api.engines.vision_language.plain_page import plain_page
+from ocr_api.engines.vision_language.settings import EngineSettings
+from ocr_api.errors import EngineError, EngineMemoryError, ModelLoadError
+from ocr_api.pages import PageImage, PageText
+
+_WARNINGS = {
+    "truncated": "The answer reached the model's token limit; text at its end may be missing.",
+    "repetition": "The model began to repeat itself; the answer was cut there.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the model is asked for.
+
+    Attributes:
+        mode: One of the engine's modes.
+        prompt: The caller's own prompt; None = the one of the mode.
+        extra: Options of one engine alone.
+    """
+
+    mode: str
+    prompt: str | None
+    extra: Mapping[str, object]
+
+
+class VisionLanguageEngine:
+    """Loads a model of transformers and reads pages with it; see `Engine`.
+
+    A subclass names its class and processor, and turns a picture into inputs and an answer into
+    a page. What is not overridden reads plain text.
+    """
+
+    modes: ClassVar[tuple[str, ...]] = ("text",)
+    """What it may be asked for, the default first."""
+    full_precision: ClassVar[tuple[str, ...]] = ()
+    """Full paths of the modules that are not quantized."""
+    max_new_tokens: ClassVar[int] = 2000
+
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        self._values = settings
+        self._settings: EngineSettings | None = None
+        self._loaded: LoadedModel | None = None
+        self._processor: Any = None
+
+    def load(self) -> Footprint:
+        """Loads processor and weights; see `Engine.load`."""
+        settings = EngineSettings.of(self._values)
+        self._settings = settings
+        if settings.device == "cuda" and not torch.cuda.is_available():
+            raise ModelLoadError("The model is to run on a GPU, and PyTorch finds none here.")
+        try:
+            self._processor = self.load_processor(str(settings.folder))
+        except (OSError, ValueError, KeyError, ImportError) as exc:
+            msg = f"The processor in {settings.folder} cannot be loaded: {exc}"
+            raise ModelLoadError(msg) from exc
+        self._loaded = load_model(
+            self.model_class(), settings, full_precision=self.unquantized(settings)
+        )
+        return self._loaded.footprint
+
+    def read(
+        self,
+        pages: Sequence[PageImage],
+        *,
+        options: ReadOptions,
+        on_text: Callable[[int, str], None],
+        should_stop: Callable[[int], bool],
+    ) -> Sequence[PageText]:
+        """Reads upright pages; see `Engine.read`."""
+        ask = self._ask(options)
+        texts: dict[int, PageText] = {}
+        waiting: list[int] = []
+        for index, page in enumerate(pages):
+            if should_stop(index):
+                texts[index] = stopped_page(page)
+            elif is_blank(page):
+                texts[index] = PageText(page.width_px, page.height_px)
+            else:
+                waiting.append(index)
+        room = self.settings.batch_pages
+        for start in range(0, len(waiting), room):
+            indexes = waiting[start : start + room]
+            reading = _Reading(self, ask, pages, indexes, on_text, should_stop)
+            texts.update(zip(indexes, reading.texts(), strict=True))
+        return [texts[index] for index in range(len(pages))]
+
+    def close(self) -> None:
+        """Frees the model; may be called twice."""
+        self._loaded = self._processor = None
+        gc.collect()
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+
+    # What a model may say of itself.
+
+    def model_class(self) -> Any:
+        """Gives the class that has `from_pretrained`."""
+        raise NotImplementedError
+
+    def load_processor(self, folder: str) -> Any:
+        """Gives the processor of the folder, free of torchvision."""
+        raise NotImplementedError
+
+    def inputs_of(self, picture: Image.Image, ask: Ask) -> Inputs:
+        """Gives the processor's tensors for one picture."""
+        raise NotImplementedError
+
+    def page_text(self, answer: str, page: PageImage, ask: Ask) -> PageText:
+        """Gives the page that an answer, or the beginning of one, tells."""
+        del ask
+        return plain_page(answer, page)
+
+    def unquantized(self, settings: EngineSettings) -> tuple[str, ...]:
+        """Gives the full paths of the modules that are not quantized."""
+        return settings.texts("full_precision", self.full_precision)
+
+    def end_tokens(self) -> frozenset[int]:
+        """Gives the token ids that end an answer."""
+        return self.loaded.end_tokens | {self.tokenizer.eos_token_id} - {None}
+
+    def ngram_rule(self) -> NgramRule | None:
+        """Gives the rule against repetition; None = there is none."""
+        return None
+
+    def keeps_special(self, ask: Ask) -> bool:
+        """Tells whether special tokens are part of the answer."""
+        del ask
+        return False
+
+    # What they may ask the engine for.
+
+    @property
+    def settings(self) -> EngineSettings:
+        """What the catalog entry and the worker say."""
+        if self._settings is None:
+            raise EngineError("The model was not loaded.")
+        return self._settings
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model."""
+        if self._loaded is None:
+            raise EngineError("The model was not loaded.")
+        return self._loaded
+
+    @property
+    def processor(self) -> Any:
+        """Its processor."""
+        return self._processor
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer."""
+        return self._processor.tokenizer
+
+    def answers(
+        self, pictures: Sequence[Image.Image], ask: Ask, listeners: Listeners
+    ) -> list[Answer]:
+        """Gives the model's answers to pictures, read together.
+
+        Raises:
+            EngineMemoryError: The pictures do not fit, not even one at a time.
+            EngineError: The model failed.
+        """
+        try:
+            singles = [self._on_device(self.inputs_of(picture, ask)) for picture in pictures]
+            return generate(
+                self.loaded.model, self.tokenizer, singles, self._decoding(ask), listeners
+            )
+        except (torch.OutOfMemoryError, MemoryError) as exc:
+            torch.cuda.empty_cache()
+            msg = f"The model ran out of memory reading {len(pictures)} page(s) together."
+            raise EngineMemoryError(msg) from exc
+
+    def _decoding(self, ask: Ask) -> Decoding:
+        end_tokens = self.end_tokens()
+        pad = self.loaded.pad_token_id
+        return Decoding(
+            max_new_tokens=self.settings.number("max_new_tokens", self.max_new_tokens),
+            end_tokens=end_tokens,
+            pad_token_id=pad if pad is not None else min(end_tokens),
+            ngram_rule=self.ngram_rule(),
+            keeps_special=self.keeps_special(ask),
+        )
+
+    def _on_device(self, inputs: Inputs) -> dict[str, Any]:
+        device, dtype = self.settings.device, self.loaded.dtype
+        return {
+            name: value.to(device, dtype) if value.is_floating_point() else value.to(device)
+            for name, value in inputs.items()
+        }
+
+    def _ask(self, options: ReadOptions) -> Ask:
+        mode = options.prompt_mode or self.modes[0]
+        if mode not in self.modes:
+            msg = f"This model has no prompt mode '{mode}'; it has {', '.join(self.modes)}."
+            raise EngineError(msg)
+        return Ask(mode, options.prompt, options.extra)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One batch of pages on its way through the model."""
+
+    engine: VisionLanguageEngine
+    ask: Ask
+    pages: Sequence[PageImage]
+    indexes: Sequence[int]
+    on_text: Callable[[int, str], None]
+    should_stop: Callable[[int], bool]
+
+    def texts(self) -> list[PageText]:
+        live = [self._live(index) for index in self.indexes]
+
+        def on_answer(row: int, answer: str) -> None:
+            page = self.pages[self.indexes[row]]
+            live[row].grow(self.engine.page_text(answer, page, self.ask).text)
+
+        answers = self.engine.answers(
+            [picture_of(self.pages[index]) for index in self.indexes],
+            self.ask,
+            Listeners(on_answer, lambda row: self.should_stop(self.indexes[row])),
+        )
+        texts = [
+            self._page_text(answer, self.pages[index])
+            for answer, index in zip(answers, self.indexes, strict=True)
+        ]
+        for told, text in zip(live, texts, strict=True):
+            told.finish(text.text)
+        return texts
+
+    def _live(self, index: int) -> LiveText:
+        return LiveText(lambda text: self.on_text(index, text))
+
+    def _page_text(self, answer: Answer, page: PageImage) -> PageText:
+        text = self.engine.page_text(answer.text, page, self.ask)
+        text = replace(text, raw_text=answer.text)
+        if "stopped" in answer.flags:
+            return stopped(text)
+        warnings = tuple(_WARNINGS[flag] for flag in answer.flags)
+        return replace(
+            text, flags=(*text.flags, *answer.flags), warnings=(*text.warnings, *warnings)
+        )

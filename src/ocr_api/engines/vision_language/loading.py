@@ -1,0 +1,118 @@
+"""Brings a model onto its device: weights, adapter, quantization."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
+
+from ocr_api.engines.base import Footprint
+from ocr_api.engines.vision_language.free_memory import taken_mib
+from ocr_api.engines.vision_language.quantize import quantize_in_place
+from ocr_api.engines.vision_language.settings import EngineSettings
+from ocr_api.errors import ModelLoadError
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that is ready to generate.
+
+    Attributes:
+        model: transformers' own.
+        dtype: Of what is not quantized.
+        footprint: What it takes, measured.
+        end_tokens: Token ids that end an answer, as its generation config says.
+        pad_token_id: As its generation config says; None = it does not say.
+    """
+
+    model: Any
+    dtype: torch.dtype
+    footprint: Footprint
+    end_tokens: frozenset[int]
+    pad_token_id: int | None
+
+
+def load_model(
+    model_class: Any, settings: EngineSettings, *, full_precision: Sequence[str]
+) -> LoadedModel:
+    """Loads the weights of a folder; fetches nothing, and runs no code that comes with weights.
+
+    Unquantized weights go straight to the device. Others are read on the CPU first, where an
+    adapter is merged into them, and quantized layer by layer on the way to the device.
+
+    Args:
+        model_class: Has `from_pretrained`.
+        settings: See `EngineSettings`.
+        full_precision: Full paths of the modules that are not quantized.
+
+    Raises:
+        ModelLoadError: The folder holds no such model.
+    """
+    dtype = computing_dtype(settings.device)
+    is_direct = settings.quantization == "none" and settings.adapter_folder is None
+    first_device = settings.device if is_direct else "cpu"
+    model = _read_weights(model_class, settings.folder, dtype, first_device)
+    generation = model.generation_config
+    if settings.adapter_folder is not None:
+        model = _merge_adapter(model, settings.adapter_folder)
+    share = None
+    if settings.quantization != "none":
+        quantized = quantize_in_place(
+            model, settings.quantization, skip=full_precision, device=settings.device
+        )
+        share = quantized.share
+    model = model.to(settings.device).eval()
+    model.generation_config = GenerationConfig()  # decoding is said whole, at every call
+    gc.collect()
+    return LoadedModel(
+        model,
+        dtype,
+        Footprint(taken_mib(settings.device), settings.device, settings.quantization, share),
+        _token_ids(generation.eos_token_id),
+        generation.pad_token_id,
+    )
+
+
+def computing_dtype(device: str) -> torch.dtype:
+    """Gives bf16, or fp16 on a GPU that has no bf16."""
+    if device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.float16
+    return torch.bfloat16
+
+
+def _read_weights(model_class: Any, folder: Path, dtype: torch.dtype, device: str) -> Any:
+    try:
+        return model_class.from_pretrained(
+            str(folder),
+            dtype=dtype,
+            device_map={"": device},
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as exc:
+        msg = f"The weights in {folder} cannot be loaded: {type(exc).__name__}: {exc}"
+        raise ModelLoadError(msg) from exc
+
+
+def _merge_adapter(model: Any, folder: Path) -> Any:
+    # needed by two models only, and slow to import
+    from peft import PeftModel  # noqa: PLC0415
+
+    try:
+        adapted = PeftModel.from_pretrained(model, str(folder), local_files_only=True)
+        return adapted.merge_and_unload(safe_merge=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as exc:
+        msg = f"The adapter in {folder} cannot be merged: {type(exc).__name__}: {exc}"
+        raise ModelLoadError(msg) from exc
+
+
+def _token_ids(value: int | list[int] | None) -> frozenset[int]:
+    if value is None:
+        return frozenset()
+    return frozenset(value if isinstance(value, list) else [value])
