@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 from transformers import GenerationConfig
+from transformers.utils.logging import disable_progress_bar
 
 from ocr_api.engines.base import Footprint
 from ocr_api.engines.vision_language.free_memory import taken_mib
@@ -53,6 +55,8 @@ def load_model(
     Raises:
         ModelLoadError: The folder holds no such model.
     """
+    disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns at every cast to fp16
     dtype = computing_dtype(settings.device)
     is_direct = settings.quantization == "none" and settings.adapter_folder is None
     first_device = settings.device if is_direct else "cpu"

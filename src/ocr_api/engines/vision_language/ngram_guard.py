@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -46,7 +45,7 @@ class NgramGuard:
         self._rule = rule
         self._prompt_tokens = prompt_tokens
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Gives the scores `(rows, tokens)` with those of banned tokens at minus infinity."""
         for row, tokens in enumerate(input_ids[:, self._prompt_tokens :].tolist()):
             banned = sorted(self._rule.banned(tokens))
