@@ -32,6 +32,7 @@
     │   ├── EngineError                the engine raised
     │   ├── EngineMemoryError          the engine ran out of memory
     │   ├── ModelLoadError             the model could not be loaded
+    │   │   └── ModelDoesNotFitError   it needs more memory than is free
     │   ├── LanguageUnavailableError   a language asked for has no data on the worker
     │   ├── PageTimeoutError           reading took longer than JOB_TIMEOUT
     │   ├── ChildDiedError             the child process ended in the middle of a page
@@ -265,6 +266,12 @@ class ModelLoadError(ReadError):
     """The model could not be loaded."""
 
     code = "model_load_failed"
+
+
+class ModelDoesNotFitError(ModelLoadError):
+    """The model needs more memory than is free on its device."""
+
+    code = "model_does_not_fit"
 
 
 class LanguageUnavailableError(ReadError):

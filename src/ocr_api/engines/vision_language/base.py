@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from PIL import Image
 
-from ocr_api.engines.base import Footprint, ReadOptions, stopped, stopped_page
+from ocr_api.engines.base import Footprint, ReadOptions, stopped_page
 from ocr_api.engines.vision_language.batches import Inputs
+from ocr_api.engines.vision_language.free_memory import free_mib
 from ocr_api.engines.vision_language.generation import Answer, Decoding, Listeners, generate
-from ocr_api.engines.vision_language.live_text import LiveText
 from ocr_api.engines.vision_language.loading import LoadedModel, load_model
+from ocr_api.engines.vision_language.memory import Workload, cache_shape, check_fits, memory_need
 from ocr_api.engines.vision_language.ngram_guard import NgramRule
-from ocr_api.engines.vision_language.pictures import is_blank, picture_of
+from ocr_api.engines.vision_language.pictures import is_blank
 from ocr_api.engines.vision_language.plain_page import plain_page
+from ocr_api.engines.vision_language.reading import Reading
 from ocr_api.engines.vision_language.settings import EngineSettings
+from ocr_api.engines.vision_language.strips import StripRule
+from ocr_api.engines.vision_language.tensor_files import config_of, tensors_of
 from ocr_api.errors import EngineError, EngineMemoryError, ModelLoadError
 from ocr_api.pages import PageImage, PageText
-
-_WARNINGS = {
-    "truncated": "The answer reached the model's token limit; text at its end may be missing.",
-    "repetition": "The model began to repeat itself; the answer was cut there.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,12 @@ class VisionLanguageEngine:
     full_precision: ClassVar[tuple[str, ...]] = ()
     """Full paths of the modules that are not quantized."""
     max_new_tokens: ClassVar[int] = 2000
+    picture_tokens: ClassVar[int] = 1500
+    """Most tokens of one picture and its prompt."""
+    vision_mib: ClassVar[int] = 1000
+    """Peak of encoding one picture on a GPU."""
+    pieces: ClassVar[StripRule] = StripRule(most_aspect=3.0, most_pixels=40_000_000)
+    """What is read in one piece; other pages are cut into strips."""
 
     def __init__(self, settings: Mapping[str, object]) -> None:
         self._values = settings
@@ -68,6 +73,7 @@ class VisionLanguageEngine:
         self._settings = settings
         if settings.device == "cuda" and not torch.cuda.is_available():
             raise ModelLoadError("The model is to run on a GPU, and PyTorch finds none here.")
+        self._check_memory(settings)
         try:
             self._processor = self.load_processor(str(settings.folder))
         except (OSError, ValueError, KeyError, ImportError) as exc:
@@ -87,22 +93,16 @@ class VisionLanguageEngine:
         should_stop: Callable[[int], bool],
     ) -> Sequence[PageText]:
         """Reads upright pages; see `Engine.read`."""
-        ask = self._ask(options)
-        texts: dict[int, PageText] = {}
-        waiting: list[int] = []
+        reading = Reading(self, self._ask(options), pages, on_text, should_stop)
         for index, page in enumerate(pages):
             if should_stop(index):
-                texts[index] = stopped_page(page)
+                reading.texts[index] = stopped_page(page)
             elif is_blank(page):
-                texts[index] = PageText(page.width_px, page.height_px)
+                reading.texts[index] = PageText(page.width_px, page.height_px)
             else:
-                waiting.append(index)
-        room = self.settings.batch_pages
-        for start in range(0, len(waiting), room):
-            indexes = waiting[start : start + room]
-            reading = _Reading(self, ask, pages, indexes, on_text, should_stop)
-            texts.update(zip(indexes, reading.texts(), strict=True))
-        return [texts[index] for index in range(len(pages))]
+                reading.add(index)
+        reading.run(self.settings.batch_pages)
+        return [reading.texts[index] for index in range(len(pages))]
 
     def close(self) -> None:
         """Frees the model; may be called twice."""
@@ -192,6 +192,25 @@ class VisionLanguageEngine:
             msg = f"The model ran out of memory reading {len(pictures)} page(s) together."
             raise EngineMemoryError(msg) from exc
 
+    def strip_rule(self, ask: Ask) -> StripRule:
+        """Tells which pages are cut into strips."""
+        del ask
+        return self.pieces
+
+    def _check_memory(self, settings: EngineSettings) -> None:
+        answer_tokens = settings.number("max_new_tokens", self.max_new_tokens)
+        work = Workload(
+            device=settings.device,
+            quantization=settings.quantization,
+            pages=settings.batch_pages,
+            tokens=self.picture_tokens + answer_tokens,
+            vision_mib=self.vision_mib,
+        )
+        need = memory_need(
+            tensors_of(settings.folder), cache_shape(config_of(settings.folder)), work
+        )
+        check_fits(need, free_mib(settings.device), settings.device)
+
     def _decoding(self, ask: Ask) -> Decoding:
         end_tokens = self.end_tokens()
         pad = self.loaded.pad_token_id
@@ -216,48 +235,3 @@ class VisionLanguageEngine:
             msg = f"This model has no prompt mode '{mode}'; it has {', '.join(self.modes)}."
             raise EngineError(msg)
         return Ask(mode, options.prompt, options.extra)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """One batch of pages on its way through the model."""
-
-    engine: VisionLanguageEngine
-    ask: Ask
-    pages: Sequence[PageImage]
-    indexes: Sequence[int]
-    on_text: Callable[[int, str], None]
-    should_stop: Callable[[int], bool]
-
-    def texts(self) -> list[PageText]:
-        live = [self._live(index) for index in self.indexes]
-
-        def on_answer(row: int, answer: str) -> None:
-            page = self.pages[self.indexes[row]]
-            live[row].grow(self.engine.page_text(answer, page, self.ask).text)
-
-        answers = self.engine.answers(
-            [picture_of(self.pages[index]) for index in self.indexes],
-            self.ask,
-            Listeners(on_answer, lambda row: self.should_stop(self.indexes[row])),
-        )
-        texts = [
-            self._page_text(answer, self.pages[index])
-            for answer, index in zip(answers, self.indexes, strict=True)
-        ]
-        for told, text in zip(live, texts, strict=True):
-            told.finish(text.text)
-        return texts
-
-    def _live(self, index: int) -> LiveText:
-        return LiveText(lambda text: self.on_text(index, text))
-
-    def _page_text(self, answer: Answer, page: PageImage) -> PageText:
-        text = self.engine.page_text(answer.text, page, self.ask)
-        text = replace(text, raw_text=answer.text)
-        if "stopped" in answer.flags:
-            return stopped(text)
-        warnings = tuple(_WARNINGS[flag] for flag in answer.flags)
-        return replace(
-            text, flags=(*text.flags, *answer.flags), warnings=(*text.warnings, *warnings)
-        )

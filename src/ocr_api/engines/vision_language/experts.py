@@ -41,9 +41,7 @@ class QuantizedExperts(nn.Module):
         self.gate_up = matrix(experts.gate_up_proj.data, device)
         self.down = matrix(experts.down_proj.data, device)
 
-    def forward(
-        self, hidden_states: Tensor, top_k_index: Tensor, top_k_weights: Tensor
-    ) -> Tensor:
+    def forward(self, hidden_states: Tensor, top_k_index: Tensor, top_k_weights: Tensor) -> Tensor:
         """Gives the weighted sum of what the chosen experts say, `(tokens, outer)`.
 
         Args:

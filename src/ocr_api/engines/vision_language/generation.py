@@ -78,9 +78,7 @@ def generate(
         return str(tokenizer.decode(tokens, skip_special_tokens=not decoding.keeps_special))
 
     streamer = BatchStreamer(len(singles), decoding.end_tokens, decode, listeners.on_answer)
-    stops = RowStops(
-        streamer, listeners.should_stop, lambda tokens: find_loop(tokens) is not None
-    )
+    stops = RowStops(streamer, listeners.should_stop, lambda tokens: find_loop(tokens) is not None)
     rule = decoding.ngram_rule
     model.generate(
         **batch.inputs,

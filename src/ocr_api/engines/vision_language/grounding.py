@@ -53,9 +53,7 @@ def grounded_page(answer: str, page: PageImage) -> PageText:
     markdown = "\n\n".join(part.text for part in parts if part.text)
     if all(part.label is None for part in parts):
         has_markup = markdown != plain_of(markdown)
-        return plain_page(
-            plain_of(markdown), page, formatted_text=markdown if has_markup else None
-        )
+        return plain_page(plain_of(markdown), page, formatted_text=markdown if has_markup else None)
     blocks = tuple(_block(part, page) for part in parts)
     return PageText(page.width_px, page.height_px, blocks, formatted_text=markdown)
 

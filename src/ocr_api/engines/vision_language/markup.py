@@ -10,14 +10,11 @@ import re
 from html.parser import HTMLParser
 
 _BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd div dl dt figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 header hr html li main nav ol p page pre section table tbody tfoot "
-    "thead tr ul".split()
+    ["address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "nav", "ol", "p", "page", "pre", "section", "table", "tbody", "tfoot", "thead", "tr", "ul"]
 )
-_PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 table ul ol blockquote section header footer".split())
+_PARAGRAPHS = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "section", "header", "footer"])
 _INLINE = frozenset(
-    "a abbr b big br cite code del em font i img ins kbd mark q s small span strike strong sub "
-    "sup td th title tt u".split()
+    ["a", "abbr", "b", "big", "br", "cite", "code", "del", "em", "font", "i", "img", "ins", "kbd", "mark", "q", "s", "small", "span", "strike", "strong", "sub", "sup", "td", "th", "title", "tt", "u"]
 )
 _KNOWN = _BLOCKS | _INLINE
 _SILENT = frozenset(("script", "style", "head"))

@@ -17,7 +17,6 @@ from ocr_api.engines.vision_language.base import Ask, VisionLanguageEngine
 from ocr_api.engines.vision_language.batches import Inputs
 from ocr_api.engines.vision_language.markup import markdown_of_html, text_of_html
 from ocr_api.engines.vision_language.plain_page import plain_page
-from ocr_api.engines.vision_language.settings import EngineSettings
 from ocr_api.pages import PageImage, PageText
 
 PROMPT = (
@@ -86,6 +85,4 @@ class QariEngine(VisionLanguageEngine):
     def page_text(self, answer: str, page: PageImage, ask: Ask) -> PageText:
         """Gives plain text without the markup that v0.3 answers with, and Markdown made of it."""
         del ask
-        return plain_page(
-            text_of_html(answer), page, formatted_text=markdown_of_html(answer)
-        )
+        return plain_page(text_of_html(answer), page, formatted_text=markdown_of_html(answer))

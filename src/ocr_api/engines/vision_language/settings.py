@@ -68,14 +68,16 @@ class EngineSettings:
         """Gives a list of strings of the catalog entry."""
         found = self.values.get(name, default)
         if not isinstance(found, (list, tuple)):
-            raise ModelLoadError(f"The model's setting {name} must be a list of strings.")
+            msg = f"The model's setting {name} must be a list of strings."
+            raise ModelLoadError(msg)
         return tuple(str(item) for item in cast("list[object]", found))
 
     def mapping(self, name: str) -> Mapping[str, object]:
         """Gives a table of the catalog entry, empty where it has none."""
         found = self.values.get(name, {})
         if not isinstance(found, Mapping):
-            raise ModelLoadError(f"The model's setting {name} must be a table.")
+            msg = f"The model's setting {name} must be a table."
+            raise ModelLoadError(msg)
         return cast("Mapping[str, object]", found)
 
 
