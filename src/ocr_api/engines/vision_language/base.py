@@ -79,9 +79,7 @@ class VisionLanguageEngine:
         except (OSError, ValueError, KeyError, ImportError) as exc:
             msg = f"The processor in {settings.folder} cannot be loaded: {exc}"
             raise ModelLoadError(msg) from exc
-        self._loaded = load_model(
-            self.model_class(), settings, full_precision=self.unquantized(settings)
-        )
+        self._loaded = load_model(self.model_class(), settings, full_precision=self.unquantized)
         return self._loaded.footprint
 
     def read(
@@ -130,9 +128,14 @@ class VisionLanguageEngine:
         del ask
         return plain_page(answer, page)
 
-    def unquantized(self, settings: EngineSettings) -> tuple[str, ...]:
-        """Gives the full paths of the modules that are not quantized."""
-        return settings.texts("full_precision", self.full_precision)
+    def unquantized(self, model: Any) -> tuple[str, ...]:
+        """Gives the full paths of the modules of a model that are not quantized."""
+        del model
+        return self.settings.texts("full_precision", self.full_precision)
+
+    def mode_names(self) -> tuple[str, ...]:
+        """Gives what the model may be asked for, the default first."""
+        return self.modes
 
     def end_tokens(self) -> frozenset[int]:
         """Gives the token ids that end an answer."""
@@ -224,14 +227,18 @@ class VisionLanguageEngine:
 
     def _on_device(self, inputs: Inputs) -> dict[str, Any]:
         device, dtype = self.settings.device, self.loaded.dtype
-        return {
-            name: value.to(device, dtype) if value.is_floating_point() else value.to(device)
-            for name, value in inputs.items()
-        }
+
+        def moved(value: Any) -> Any:
+            if not isinstance(value, torch.Tensor):
+                return value
+            return value.to(device, dtype) if value.is_floating_point() else value.to(device)
+
+        return {name: moved(value) for name, value in inputs.items()}
 
     def _ask(self, options: ReadOptions) -> Ask:
-        mode = options.prompt_mode or self.modes[0]
-        if mode not in self.modes:
-            msg = f"This model has no prompt mode '{mode}'; it has {', '.join(self.modes)}."
+        modes = self.mode_names()
+        mode = options.prompt_mode or modes[0]
+        if mode not in modes:
+            msg = f"This model has no prompt mode '{mode}'; it has {', '.join(modes)}."
             raise EngineError(msg)
         return Ask(mode, options.prompt, options.extra)

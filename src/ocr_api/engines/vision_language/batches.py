@@ -80,6 +80,9 @@ def _join_inputs(singles: Sequence[Inputs], pad_token_id: int) -> dict[str, Any]
         if name.startswith("pixel"):
             continue
         values = [single[name] for single in singles]
+        if not isinstance(value, Tensor):
+            joined[name] = [item for listed in values for item in listed]
+            continue
         if value.shape == singles[0]["input_ids"].shape:
             fill = pad_token_id if name == "input_ids" else 0
             values = [_pad_left(item, length, fill) for item in values]

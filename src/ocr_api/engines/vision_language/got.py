@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from PIL import Image
 from transformers import GotOcr2ForConditionalGeneration, GotOcr2Processor
 
+from ocr_api.engines.vision_language.answer_forms import latex_page, text_page
 from ocr_api.engines.vision_language.base import Ask, VisionLanguageEngine
 from ocr_api.engines.vision_language.batches import Inputs
+from ocr_api.pages import PageImage, PageText
 
 _END = "<|im_end|>"
 """Ends an answer; the published generation config names another token."""
@@ -19,7 +21,8 @@ class GotEngine(VisionLanguageEngine):
     """GOT-OCR 2.0 in transformers' own classes.
 
     Modes: `text`; `markdown` gives markup (LaTeX for formulas and tables); `cropped` reads dense
-    pages as patches, of which the setting `max_patches` gives the most.
+    pages as patches, of which the setting `max_patches` gives the most. The option `box`, pixels
+    `[left, top, right, bottom]`, asks for one part of the page.
     """
 
     modes: ClassVar[tuple[str, ...]] = ("text", "markdown", "cropped")
@@ -44,8 +47,15 @@ class GotEngine(VisionLanguageEngine):
         if ask.mode == "cropped":
             options["crop_to_patches"] = True
             options["max_patches"] = self.settings.number("max_patches", _MAX_PATCHES)
+        box = ask.extra.get("box")
+        if isinstance(box, (list, tuple)):
+            options["box"] = [int(str(edge)) for edge in cast("list[object]", box)]
         return dict(self.processor(picture, return_tensors="pt", **options))
 
     def end_tokens(self) -> frozenset[int]:
         """See the base."""
         return super().end_tokens() | {self.tokenizer.convert_tokens_to_ids(_END)}
+
+    def page_text(self, answer: str, page: PageImage, ask: Ask) -> PageText:
+        """Keeps the LaTeX of a formatted answer beside its words."""
+        return latex_page(answer, page) if ask.mode == "markdown" else text_page(answer, page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class LoadedModel:
 
 
 def load_model(
-    model_class: Any, settings: EngineSettings, *, full_precision: Sequence[str]
+    model_class: Any, settings: EngineSettings, *, full_precision: Callable[[Any], Sequence[str]]
 ) -> LoadedModel:
     """Loads the weights of a folder; fetches nothing, and runs no code that comes with weights.
 
@@ -50,7 +50,7 @@ def load_model(
     Args:
         model_class: Has `from_pretrained`.
         settings: See `EngineSettings`.
-        full_precision: Full paths of the modules that are not quantized.
+        full_precision: Gives the full paths of the modules of a model that are not quantized.
 
     Raises:
         ModelLoadError: The folder holds no such model.
@@ -67,7 +67,7 @@ def load_model(
     share = None
     if settings.quantization != "none":
         quantized = quantize_in_place(
-            model, settings.quantization, skip=full_precision, device=settings.device
+            model, settings.quantization, skip=full_precision(model), device=settings.device
         )
         share = quantized.share
     model = model.to(settings.device).eval()

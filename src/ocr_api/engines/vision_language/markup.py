@@ -10,11 +10,22 @@ import re
 from html.parser import HTMLParser
 
 _BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main", "nav", "ol", "p", "page", "pre", "section", "table", "tbody", "tfoot", "thead", "tr", "ul"]
+    """
+    address article aside blockquote body caption center dd div dl dt figcaption figure footer
+    form h1 h2 h3 h4 h5 h6 header hr html li main nav ol p page pre section table tbody tfoot
+    thead tr ul
+    """.split()  # noqa: SIM905 (one a line would be eighty lines)
 )
-_PARAGRAPHS = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "section", "header", "footer"])
+_PARAGRAPHS = frozenset(
+    """
+    p h1 h2 h3 h4 h5 h6 table ul ol blockquote section header footer
+    """.split()  # noqa: SIM905 (one a line would be eighty lines)
+)
 _INLINE = frozenset(
-    ["a", "abbr", "b", "big", "br", "cite", "code", "del", "em", "font", "i", "img", "ins", "kbd", "mark", "q", "s", "small", "span", "strike", "strong", "sub", "sup", "td", "th", "title", "tt", "u"]
+    """
+    a abbr b big br cite code del em font i img ins kbd mark q s small span strike strong sub
+    sup td th title tt u
+    """.split()  # noqa: SIM905 (one a line would be eighty lines)
 )
 _KNOWN = _BLOCKS | _INLINE
 _SILENT = frozenset(("script", "style", "head"))

@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from PIL import Image
-from transformers import (
-    AutoImageProcessor,
-    AutoTokenizer,
-    Qwen2VLForConditionalGeneration,
-    Qwen2VLProcessor,
-)
-from transformers.processing_utils import ProcessorMixin
+from transformers import AutoImageProcessor, Qwen2VLForConditionalGeneration, Qwen2VLProcessor
 
+from ocr_api.engines.vision_language.answer_forms import html_page
 from ocr_api.engines.vision_language.base import Ask, VisionLanguageEngine
 from ocr_api.engines.vision_language.batches import Inputs
-from ocr_api.engines.vision_language.markup import markdown_of_html, text_of_html
-from ocr_api.engines.vision_language.plain_page import plain_page
+from ocr_api.engines.vision_language.processors import picture_only_processor
 from ocr_api.pages import PageImage, PageText
 
 PROMPT = (
@@ -26,23 +20,9 @@ PROMPT = (
 )
 """The sentence that QARI was trained with (model card of Qari-OCR-v0.3-VL-2B-Instruct)."""
 
-_MIN_PIXELS = 56 * 56
 _MAX_PIXELS = 1280 * 28 * 28
 """About 1280 image tokens: a page at 120 dpi. The processor's own 12.8 megapixels need 16,384
 tokens and gigabytes of activations."""
-
-
-class ImageOnlyQwen2VLProcessor(Qwen2VLProcessor):  # type: ignore[misc]
-    """transformers' processor without its video processor, which needs torchvision."""
-
-    def __init__(
-        self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None
-    ) -> None:
-        self.image_token = getattr(tokenizer, "image_token", "<|image_pad|>")
-        self.video_token = getattr(tokenizer, "video_token", "<|video_pad|>")
-        self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
-        self.video_token_id = tokenizer.convert_tokens_to_ids(self.video_token)
-        ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
 
 
 class QariEngine(VisionLanguageEngine):
@@ -63,16 +43,7 @@ class QariEngine(VisionLanguageEngine):
 
     def load_processor(self, folder: str) -> Any:
         """See the base."""
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        pictures = AutoImageProcessor.from_pretrained(
-            folder, backend="pil", local_files_only=True, **self.pixel_limits()
-        )
-        return ImageOnlyQwen2VLProcessor(pictures, tokenizer, tokenizer.chat_template)
-
-    def pixel_limits(self) -> dict[str, int]:
-        """Gives the limits of the entry; those of the checkpoint stay where it has none."""
-        names = ("min_pixels", "max_pixels")
-        return {name: self.settings.number(name, 0) for name in names if name in self._values}
+        return picture_only_processor(Qwen2VLProcessor, folder, **self._pixel_limits(folder))
 
     def inputs_of(self, picture: Image.Image, ask: Ask) -> Inputs:
         """Asks in the chat template of the checkpoint."""
@@ -85,4 +56,14 @@ class QariEngine(VisionLanguageEngine):
     def page_text(self, answer: str, page: PageImage, ask: Ask) -> PageText:
         """Gives plain text without the markup that v0.3 answers with, and Markdown made of it."""
         del ask
-        return plain_page(text_of_html(answer), page, formatted_text=markdown_of_html(answer))
+        return html_page(answer, page)
+
+    def _pixel_limits(self, folder: str) -> dict[str, int]:
+        """Gives the limits of the entry, else those of the checkpoint where they are lower."""
+        named = {
+            name: self.settings.number(name, 0)
+            for name in ("min_pixels", "max_pixels")
+            if name in self.settings.values
+        }
+        own = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+        return {"max_pixels": min(_MAX_PIXELS, own.size["longest_edge"]), **named}
