@@ -158,7 +158,7 @@ def twin_config(published: Mapping[str, object]) -> UnlimitedOcrConfig:
     decoder = {**published, **cast("Mapping[str, object]", inner or {})}
     text = {name: value for name, value in decoder.items() if name in _DECODER_VALUES}
     layers = int(str(text.get("num_hidden_layers", 12)))
-    text |= {"layer_types": ["full_attention"] * layers, "sliding_window": None}
+    text["layer_types"] = ["full_attention"] * layers
     return UnlimitedOcrConfig(
         text_config=text, image_token_id=_IMAGE_TOKEN_ID, tie_word_embeddings=False
     )

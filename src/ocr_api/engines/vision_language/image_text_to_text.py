@@ -27,7 +27,8 @@ class ImageTextToTextEngine(VisionLanguageEngine):
 
     Settings (all optional but `prompts`):
 
-    - `prompts`: a table, mode to prompt; the first mode is the default.
+    - `prompts`: a table, mode to prompt; the first mode is the default, an empty prompt asks
+      with the picture alone.
     - `template`: `chat` puts the prompt into the checkpoint's chat template, `raw` gives it to the
       processor as it is, with the checkpoint's own mark for the picture in it.
     - `model_class`, `processor_class`: names in transformers, where the auto classes guess wrong.
@@ -68,7 +69,7 @@ class ImageTextToTextEngine(VisionLanguageEngine):
         prompt = ask.prompt or self._prompts[ask.mode]
         options = dict(self.settings.mapping("processor_options"))
         if self.settings.text("template", "chat") == "chat":
-            words = [{"type": "image"}, {"type": "text", "text": prompt}]
+            words = [{"type": "image"}, *([{"type": "text", "text": prompt}] if prompt else [])]
             prompt = self.processor.apply_chat_template(
                 [{"role": "user", "content": words}], add_generation_prompt=True, tokenize=False
             )
