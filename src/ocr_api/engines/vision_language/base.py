@@ -106,7 +106,7 @@ class VisionLanguageEngine:
         """Frees the model; may be called twice."""
         self._loaded = self._processor = None
         gc.collect()
-        if torch.cuda.is_initialized():
+        if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     # What a model may say of itself.
@@ -194,6 +194,11 @@ class VisionLanguageEngine:
             torch.cuda.empty_cache()
             msg = f"The model ran out of memory reading {len(pictures)} page(s) together."
             raise EngineMemoryError(msg) from exc
+
+    def stable_part(self, answer: str, ask: Ask) -> str:
+        """Gives the beginning of an unfinished answer whose meaning will not change."""
+        del ask
+        return answer
 
     def strip_rule(self, ask: Ask) -> StripRule:
         """Tells which pages are cut into strips."""

@@ -48,7 +48,8 @@ class DeepSeekEngine(VisionLanguageEngine):
 
     def load_processor(self, folder: str) -> Any:
         """See the base."""
-        return DeepseekOcr2Processor.from_pretrained(folder, backend="pil", local_files_only=True)
+        processor: Any = DeepseekOcr2Processor
+        return processor.from_pretrained(folder, backend="pil", local_files_only=True)
 
     def inputs_of(self, picture: Image.Image, ask: Ask) -> Inputs:
         """Asks in the words of the mode, or in the caller's."""

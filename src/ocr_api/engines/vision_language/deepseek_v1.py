@@ -72,7 +72,8 @@ class DeepSeekV1Engine(DeepSeekEngine):
 
     def load_processor(self, folder: str) -> Any:
         """Gives the tokenizer; pictures are prepared here."""
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizers: Any = AutoTokenizer
+        tokenizer = tokenizers.from_pretrained(folder, local_files_only=True)
         return V1Processor(
             tokenizer,
             picture_px=self.settings.number("picture_px", 1024),
@@ -103,7 +104,7 @@ class V1Processor:
     def __call__(self, picture: Image.Image, words: str) -> dict[str, Any]:
         """Gives the tensors of one picture, and `patches_grid`, columns and rows of its crops."""
         columns, rows = self.grid_of(picture.width, picture.height)
-        prepared = dict(self._pictures(picture, return_tensors="pt"))
+        prepared: dict[str, Any] = dict(self._pictures(picture, return_tensors="pt"))
         if columns * rows == 0:
             prepared.pop("pixel_values_local", None)
         picture_ids = [_IMAGE_TOKEN_ID] * self.picture_tokens(columns, rows)
@@ -140,9 +141,8 @@ class _V1Loader:
     def from_pretrained(folder: str, **options: Any) -> Any:
         """Loads v1's weights under the config of its twin."""
         config = twin_config(config_of(Path(folder)))
-        return UnlimitedOcrForConditionalGeneration.from_pretrained(
-            folder, config=config, **options
-        )
+        twin: Any = UnlimitedOcrForConditionalGeneration
+        return twin.from_pretrained(folder, config=config, **options)
 
 
 def twin_config(published: Mapping[str, object]) -> UnlimitedOcrConfig:
@@ -153,7 +153,8 @@ def twin_config(published: Mapping[str, object]) -> UnlimitedOcrConfig:
             those of all published checkpoints, SAM-ViT-B and CLIP-L/14.
     """
     if published.get("model_type") == "unlimited_ocr":
-        return UnlimitedOcrConfig.from_dict(dict(published))
+        twin: Any = UnlimitedOcrConfig
+        return cast("UnlimitedOcrConfig", twin.from_dict(dict(published)))
     inner = published.get("language_config")
     decoder = {**published, **cast("Mapping[str, object]", inner or {})}
     text = {name: value for name, value in decoder.items() if name in _DECODER_VALUES}

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from ocr_api.engines.vision_language.settings import Quantization
 
 _BLOCK = 64
+_FUNCTIONAL: Any = functional
+_TORCH: Any = torch
 
 
 def is_fused_experts(module: nn.Module) -> TypeGuard[Any]:
@@ -50,7 +52,8 @@ class QuantizedExperts(nn.Module):
             top_k_weights: `(tokens, k)`, how much each counts.
         """
         output = torch.zeros_like(hidden_states)
-        for expert in top_k_index.unique().tolist():
+        chosen: list[int] = _TORCH.unique(top_k_index).tolist()
+        for expert in chosen:
             if expert >= self.num_experts:
                 continue
             tokens, places = torch.where(top_k_index == expert)
@@ -85,7 +88,8 @@ class _Int8Matrices(nn.Module):
         weight, scale = self.weights[index], self.scales[index]
         if values.device.type == "cpu" and values.dtype == torch.bfloat16:
             # int8 is read from memory and widened in registers: faster than bf16 for few tokens
-            return torch._weight_int8pack_mm(values.contiguous(), weight, scale)  # noqa: SLF001
+            widened: Tensor = _TORCH._weight_int8pack_mm(values.contiguous(), weight, scale)  # noqa: SLF001
+            return widened
         return nn.functional.linear(values, weight.to(values.dtype)) * scale.to(values.dtype)
 
 
@@ -107,13 +111,13 @@ class _Nf4Matrices(nn.Module):
         self.register_buffer("code", code[0])
 
     def _quantize(self, matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        packed, state = functional.quantize_4bit(
+        packed, state = _FUNCTIONAL.quantize_4bit(
             matrix.contiguous(), blocksize=_BLOCK, compress_statistics=False, quant_type="nf4"
         )
         return packed, state.absmax, state.code
 
     def forward(self, values: Tensor, index: int) -> Tensor:
-        state = functional.QuantState(
+        state = _FUNCTIONAL.QuantState(
             absmax=self.scales[index],
             shape=self._shape,
             code=self.code,
@@ -121,5 +125,5 @@ class _Nf4Matrices(nn.Module):
             quant_type="nf4",
             dtype=self._dtype,
         )
-        weight = functional.dequantize_4bit(self.packed[index], state)
+        weight = _FUNCTIONAL.dequantize_4bit(self.packed[index], state)
         return nn.functional.linear(values, weight.to(values.dtype))

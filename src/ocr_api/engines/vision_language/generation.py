@@ -14,6 +14,8 @@ from ocr_api.engines.vision_language.ngram_guard import NgramGuard, NgramRule
 from ocr_api.engines.vision_language.repetition import find_loop
 from ocr_api.engines.vision_language.streaming import BatchStreamer, OnAnswer, RowStops
 
+_CONFIG: Any = GenerationConfig
+
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
@@ -93,8 +95,8 @@ def generate(
     ]
 
 
-def _greedy(decoding: Decoding) -> GenerationConfig:
-    return GenerationConfig(
+def _greedy(decoding: Decoding) -> Any:
+    return _CONFIG(
         do_sample=False,
         max_new_tokens=decoding.max_new_tokens,
         eos_token_id=sorted(decoding.end_tokens),

@@ -39,7 +39,8 @@ class GotEngine(VisionLanguageEngine):
 
     def load_processor(self, folder: str) -> Any:
         """See the base."""
-        return GotOcr2Processor.from_pretrained(folder, backend="pil", local_files_only=True)
+        processor: Any = GotOcr2Processor
+        return processor.from_pretrained(folder, backend="pil", local_files_only=True)
 
     def inputs_of(self, picture: Image.Image, ask: Ask) -> Inputs:
         """Lets the processor write the prompt, as it was written in training."""
@@ -55,6 +56,10 @@ class GotEngine(VisionLanguageEngine):
     def end_tokens(self) -> frozenset[int]:
         """See the base."""
         return super().end_tokens() | {self.tokenizer.convert_tokens_to_ids(_END)}
+
+    def stable_part(self, answer: str, ask: Ask) -> str:
+        """Waits for the end of a line of LaTeX, whose commands mean something when closed."""
+        return answer[: answer.rfind("\n") + 1] if ask.mode == "markdown" else answer
 
     def page_text(self, answer: str, page: PageImage, ask: Ask) -> PageText:
         """Keeps the LaTeX of a formatted answer beside its words."""

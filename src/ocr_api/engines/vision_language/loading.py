@@ -11,13 +11,16 @@ from typing import Any
 
 import torch
 from transformers import GenerationConfig
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils import logging as transformers_logging
 
 from ocr_api.engines.base import Footprint
 from ocr_api.engines.vision_language.free_memory import taken_mib
 from ocr_api.engines.vision_language.quantize import quantize_in_place
 from ocr_api.engines.vision_language.settings import EngineSettings
 from ocr_api.errors import ModelLoadError
+
+_QUIET: Any = transformers_logging
+_CONFIG: Any = GenerationConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def load_model(
     Raises:
         ModelLoadError: The folder holds no such model.
     """
-    disable_progress_bar()
+    _QUIET.disable_progress_bar()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns at every cast to fp16
     dtype = computing_dtype(settings.device)
     is_direct = settings.quantization == "none" and settings.adapter_folder is None
@@ -71,7 +74,7 @@ def load_model(
         )
         share = quantized.share
     model = model.to(settings.device).eval()
-    model.generation_config = GenerationConfig()  # decoding is said whole, at every call
+    model.generation_config = _CONFIG()  # decoding is said whole, at every call
     gc.collect()
     return LoadedModel(
         model,
@@ -106,10 +109,11 @@ def _read_weights(model_class: Any, folder: Path, dtype: torch.dtype, device: st
 
 def _merge_adapter(model: Any, folder: Path) -> Any:
     # needed by two models only, and slow to import
-    from peft import PeftModel  # noqa: PLC0415
+    import peft  # noqa: PLC0415
 
+    adapters: Any = peft
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder), local_files_only=True)
+        adapted = adapters.PeftModel.from_pretrained(model, str(folder), local_files_only=True)
         return adapted.merge_and_unload(safe_merge=True)
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         msg = f"The adapter in {folder} cannot be merged: {type(exc).__name__}: {exc}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -47,7 +48,9 @@ class NgramGuard:
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Gives the scores `(rows, tokens)` with those of banned tokens at minus infinity."""
-        for row, tokens in enumerate(input_ids[:, self._prompt_tokens :].tolist()):
+        generated: Any = input_ids[:, self._prompt_tokens :]
+        rows: list[list[int]] = generated.tolist()
+        for row, tokens in enumerate(rows):
             banned = sorted(self._rule.banned(tokens))
             if banned:
                 scores[row, banned] = -float("inf")

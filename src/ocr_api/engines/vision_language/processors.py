@@ -6,9 +6,11 @@ from inspect import signature
 from typing import Any
 
 import transformers
-from transformers import AutoConfig, AutoImageProcessor, AutoProcessor, AutoTokenizer
-from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+from transformers.models.auto import processing_auto
 from transformers.processing_utils import ProcessorMixin
+
+_LIBRARY: Any = transformers
+_NAMES: Any = processing_auto
 
 
 def load_picture_processor(folder: str, processor_class: Any = None) -> Any:
@@ -21,7 +23,7 @@ def load_picture_processor(folder: str, processor_class: Any = None) -> Any:
         folder: Of the checkpoint.
         processor_class: transformers' own; None = the one that its auto class finds.
     """
-    loader = processor_class or AutoProcessor
+    loader = processor_class or _LIBRARY.AutoProcessor
     try:
         return loader.from_pretrained(
             folder, backend="pil", local_files_only=True, trust_remote_code=False
@@ -35,9 +37,11 @@ def load_picture_processor(folder: str, processor_class: Any = None) -> Any:
 
 def processor_class_of(folder: str) -> Any:
     """Gives the class that belongs to the model type of a folder; None = there is none."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    name = PROCESSOR_MAPPING_NAMES.get(config.model_type)
-    return getattr(transformers, str(name), None)
+    config = _LIBRARY.AutoConfig.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    name = _NAMES.PROCESSOR_MAPPING_NAMES.get(config.model_type)
+    return getattr(_LIBRARY, str(name), None)
 
 
 def picture_only_processor(processor_class: Any, folder: str, **limits: int) -> Any:
@@ -49,21 +53,23 @@ def picture_only_processor(processor_class: Any, folder: str, **limits: int) -> 
         folder: Of the checkpoint.
         limits: `min_pixels` and `max_pixels`, where those of the checkpoint are not to hold.
     """
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    pictures = AutoImageProcessor.from_pretrained(
+    tokenizer = _LIBRARY.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    pictures = _LIBRARY.AutoImageProcessor.from_pretrained(
         folder, backend="pil", local_files_only=True, **limits
     )
     made = type(f"PictureOnly{processor_class.__name__}", (processor_class, _WithoutVideos), {})
     return made(pictures, tokenizer, chat_template=tokenizer.chat_template)
 
 
-class _WithoutVideos(ProcessorMixin):  # type: ignore[misc]
+class _WithoutVideos(ProcessorMixin):
     """Stands between such a class and the base of all processors, and keeps videos out."""
 
     def __init__(self, pictures: Any, tokenizer: Any, *_: Any, chat_template: Any = None) -> None:
-        super().__init__(pictures, tokenizer, chat_template=chat_template)
+        inherited: Any = super()
+        inherited.__init__(pictures, tokenizer, chat_template=chat_template)
 
     @classmethod
     def get_attributes(cls) -> list[str]:
         """Gives the names of the parts of the processor."""
-        return [name for name in super().get_attributes() if name != "video_processor"]
+        inherited: Any = super()
+        return [name for name in inherited.get_attributes() if name != "video_processor"]

@@ -65,5 +65,6 @@ class QariEngine(VisionLanguageEngine):
             for name in ("min_pixels", "max_pixels")
             if name in self.settings.values
         }
-        own = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+        pictures: Any = AutoImageProcessor
+        own = pictures.from_pretrained(folder, backend="pil", local_files_only=True)
         return {"max_pixels": min(_MAX_PIXELS, own.size["longest_edge"]), **named}

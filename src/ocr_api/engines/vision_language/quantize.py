@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import bitsandbytes
 import torch
@@ -13,6 +13,7 @@ from torch import nn
 from ocr_api.engines.vision_language.experts import QuantizedExperts, is_fused_experts
 from ocr_api.engines.vision_language.settings import Quantization
 
+_LAYERS: Any = bitsandbytes.nn
 _BLOCK = 64
 """Weights that share one scale in nf4; layers of another width stay as they are."""
 _OUTLIERS = 6.0
@@ -53,7 +54,8 @@ def quantize_in_place(
     """
     parameters = sum(parameter.numel() for parameter in model.parameters())
     quantized = 0
-    for path, module in list(model.named_modules()):
+    modules: list[tuple[str, nn.Module]] = list(cast("Any", model).named_modules())
+    for path, module in modules:
         if is_skipped(path, skip) or not _is_quantizable(module):
             continue
         quantized += _weights_of(module)
@@ -89,11 +91,11 @@ def _quantized(module: Any, quantization: Quantization, device: str) -> nn.Modul
     layer: Any
     with torch.device("meta"):
         if quantization == "8bit":
-            layer = bitsandbytes.nn.Linear8bitLt(
+            layer = _LAYERS.Linear8bitLt(
                 *sizes, bias=bias, has_fp16_weights=False, threshold=_OUTLIERS
             )
         else:
-            layer = bitsandbytes.nn.Linear4bit(
+            layer = _LAYERS.Linear4bit(
                 *sizes,
                 bias=bias,
                 compute_dtype=module.weight.dtype,
@@ -103,13 +105,14 @@ def _quantized(module: Any, quantization: Quantization, device: str) -> nn.Modul
     layer.weight = _weight(module.weight.data, layer, quantization).to(device)
     if bias:
         layer.bias = nn.Parameter(module.bias.data.to(device), requires_grad=False)
-    return layer.eval()
+    quantized: nn.Module = layer.eval()
+    return quantized
 
 
 def _weight(data: torch.Tensor, layer: Any, quantization: Quantization) -> Any:
     if quantization == "8bit":
-        return bitsandbytes.nn.Int8Params(data, requires_grad=False, has_fp16_weights=False)
-    return bitsandbytes.nn.Params4bit(
+        return _LAYERS.Int8Params(data, requires_grad=False, has_fp16_weights=False)
+    return _LAYERS.Params4bit(
         data,
         requires_grad=False,
         compress_statistics=False,

@@ -37,6 +37,10 @@ class Reader(Protocol[AskT]):
         """Gives the page that an answer, or the beginning of one, tells."""
         ...
 
+    def stable_part(self, answer: str, ask: AskT) -> str:
+        """Gives the beginning of an unfinished answer whose meaning will not change."""
+        ...
+
     def strip_rule(self, ask: AskT) -> StripRule:
         """Tells which pages are cut."""
         ...
@@ -98,7 +102,8 @@ class Reading(Generic[AskT]):
         def on_answer(row: int, answer: str) -> None:
             piece = pieces[row]
             if piece.page.height_px == self.pages[piece.index].height_px:
-                text = self.reader.page_text(answer, piece.page, self.ask).text
+                stable = self.reader.stable_part(answer, self.ask)
+                text = self.reader.page_text(stable, piece.page, self.ask).text
                 self._live[piece.index].grow(text)
 
         listeners = Listeners(on_answer, lambda row: self.should_stop(pieces[row].index))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -59,7 +59,8 @@ class BatchStreamer:
         if not self._saw_prompt:
             self._saw_prompt = True
             return
-        for row, token in zip(self.rows, value.tolist(), strict=True):
+        tokens: list[int] = cast("Any", value).tolist()
+        for row, token in zip(self.rows, tokens, strict=True):
             if token in self._end_tokens:
                 row.is_done = True
             elif not row.is_done:

@@ -73,7 +73,8 @@ def plan_strips(has_ink: npt.NDArray[np.bool_], count: int) -> tuple[Strip, ...]
     """
     rows = len(has_ink)
     height = rows / count
-    tops, bottoms = [0], []
+    tops: list[int] = [0]
+    bottoms: list[int] = []
     for number in range(1, count):
         even = round(number * height)
         gap = _widest_gap(has_ink, even, round(_SEARCH * height))
