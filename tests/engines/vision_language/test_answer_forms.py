@@ -21,8 +21,8 @@ WHOLE = Box(0, 0, 500, 1000)
 def test_arabic_keeps_order_and_tashkeel_when_tags_go() -> None:
     answer = "<h1>مَدْرَسَةٌ</h1>\n<p>السَّلَامُ <b>عَلَيْكُمْ</b></p>"
 
-    assert text_of_html(answer) == "مَدْرَسَةٌ\n\nالسَّلَامُ عَلَيْكُمْ"
-    assert markdown_of_html(answer) == "# مَدْرَسَةٌ\n\nالسَّلَامُ **عَلَيْكُمْ**"
+    assert text_of_html(answer) == "مَدْرَسَةٌ\n\nالسَّلَامُ عَلَيْكُمْ"  # noqa: RUF001
+    assert markdown_of_html(answer) == "# مَدْرَسَةٌ\n\nالسَّلَامُ **عَلَيْكُمْ**"  # noqa: RUF001
 
 
 def test_table_is_kept_in_markdown_and_read_by_row() -> None:
@@ -54,7 +54,8 @@ def test_broken_markup_never_fails_and_never_grows(answer: str) -> None:
 def test_grounding_gives_labels_and_boxes_in_pixels() -> None:
     answer = (
         "<|ref|>title<|/ref|><|det|>[[0, 0, 999, 100]]<|/det|>\n# Report\n\n"
-        "<|ref|>text<|/ref|><|det|>[[100, 200, 500, 300], [100, 400, 500, 999]]<|/det|>\nSales rose\n"
+        "<|ref|>text<|/ref|><|det|>[[100, 200, 500, 300], [100, 400, 500, 999]]<|/det|>\n"
+        "Sales rose\n"
     )
 
     page = grounded_page(answer, PAGE)

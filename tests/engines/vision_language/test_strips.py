@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +71,7 @@ def test_strips_cover_every_row(has_ink: np.typing.NDArray[np.bool_], count: int
 
     assert len(strips) == count
     assert (strips[0].top, strips[-1].bottom) == (0, len(has_ink))
-    for above, below in zip(strips[:-1], strips[1:], strict=True):
+    for above, below in pairwise(strips):
         assert above.top <= below.top <= above.bottom <= below.bottom
 
 
@@ -79,7 +81,7 @@ def test_page_is_cut_in_a_gap_between_lines() -> None:
 
     assert len(strips) == strip_count(300, page.height_px, StripRule(1.0, 10**9)) > 1
     pixels = np.frombuffer(page.pixels, np.uint8).reshape(page.height_px, 300)
-    for above, below in zip(strips[:-1], strips[1:], strict=True):
+    for above, below in pairwise(strips):
         assert above.bottom == below.top
         assert pixels[below.top].min() > 200
     rows = [strip_page(page, strip) for strip in strips]

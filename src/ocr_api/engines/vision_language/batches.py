@@ -42,16 +42,24 @@ def encode_batch(model: Any, singles: Sequence[Inputs], pad_token_id: int) -> Ba
     encoder = model.base_model.get_image_features
     vision_names = frozenset(signature(encoder).parameters) - {"kwargs"}
     features = [
-        encoder(
-            **{name: value for name, value in single.items() if name in vision_names},
-            return_dict=True,
-        )
+        encoder(**seen, return_dict=True)
         for single in singles
+        for seen in _views({name: single[name] for name in single if name in vision_names})
     ]
     joined = _join_inputs(singles, pad_token_id)
     sizes = {name: value for name, value in joined.items() if not name.startswith("pixel")}
     inputs = {**sizes, "mm_encoder_outputs": {"image": join_features(features)}}
     return Batch(inputs, int(joined["input_ids"].shape[1]))
+
+
+def _views(seen: Inputs) -> list[Inputs]:
+    """Gives the crops of a picture one by one, where they are all that the encoder takes.
+
+    Thirteen crops of GOT at once take 30 GB, and 2.3 GB one by one.
+    """
+    if set(seen) == {"pixel_values"} and seen["pixel_values"].dim() == 4:
+        return [{"pixel_values": view} for view in seen["pixel_values"].split(1)]
+    return [seen]
 
 
 def join_features(features: Sequence[Any]) -> Any:

@@ -41,6 +41,8 @@ class DeepSeekEngine(VisionLanguageEngine):
         "lm_head",
     )
     max_new_tokens: ClassVar[int] = 8192
+    picture_tokens: ClassVar[int] = 1200
+    vision_mib: ClassVar[int] = 1700  # a whole view and six tiles, measured
 
     def model_class(self) -> Any:
         """See the base."""

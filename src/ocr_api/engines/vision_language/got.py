@@ -32,6 +32,8 @@ class GotEngine(VisionLanguageEngine):
         "lm_head",
     )
     max_new_tokens: ClassVar[int] = 4096
+    picture_tokens: ClassVar[int] = 300
+    vision_mib: ClassVar[int] = 2400  # one view of 1024 x 1024, eager attention, measured
 
     def model_class(self) -> Any:
         """See the base."""

@@ -161,5 +161,7 @@ class _Writer(HTMLParser):
         return f"{number}. "
 
     def _break(self, lines: int) -> None:
-        if self.text.strip():
-            self.text = self.text.rstrip(" \n") + "\n" * lines
+        kept = self.text.rstrip(" \n")
+        if kept:
+            there = self.text.count("\n", len(kept))
+            self.text = kept + "\n" * min(2, max(lines, there))

@@ -36,6 +36,8 @@ class QariEngine(VisionLanguageEngine):
     modes: ClassVar[tuple[str, ...]] = ("text", "markdown")
     full_precision: ClassVar[tuple[str, ...]] = ("model.visual", "lm_head")
     max_new_tokens: ClassVar[int] = 2000
+    picture_tokens: ClassVar[int] = 1500
+    vision_mib: ClassVar[int] = 300  # at `_MAX_PIXELS`, measured
 
     def model_class(self) -> Any:
         """See the base."""
