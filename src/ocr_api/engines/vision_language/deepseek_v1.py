@@ -150,7 +150,8 @@ def twin_config(published: Mapping[str, object]) -> UnlimitedOcrConfig:
 
     Args:
         published: Its decoder in `language_config`, or beside the rest; the parts that see are
-            those of all published checkpoints, SAM-ViT-B and CLIP-L/14.
+            SAM-ViT-B and CLIP-L/14, as in all published checkpoints, unless `vision_config` has
+            them in the twin's words.
     """
     if published.get("model_type") == "unlimited_ocr":
         twin: Any = UnlimitedOcrConfig
@@ -160,6 +161,11 @@ def twin_config(published: Mapping[str, object]) -> UnlimitedOcrConfig:
     text = {name: value for name, value in decoder.items() if name in _DECODER_VALUES}
     layers = int(str(text.get("num_hidden_layers", 12)))
     text["layer_types"] = ["full_attention"] * layers
+    seeing = cast("Mapping[str, object]", published.get("vision_config") or {})
+    known = {name: seeing[name] for name in ("sam_config", "encoder_config") if name in seeing}
     return UnlimitedOcrConfig(
-        text_config=text, image_token_id=_IMAGE_TOKEN_ID, tie_word_embeddings=False
+        text_config=text,
+        vision_config=known,
+        image_token_id=_IMAGE_TOKEN_ID,
+        tie_word_embeddings=False,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +95,9 @@ def computing_dtype(device: str) -> torch.dtype:
 
 def _read_weights(model_class: Any, folder: Path, dtype: torch.dtype, device: str) -> Any:
     try:
-        return model_class.from_pretrained(
+        model, report = model_class.from_pretrained(
             str(folder),
+            output_loading_info=True,
             dtype=dtype,
             device_map={"": device},
             local_files_only=True,
@@ -105,6 +107,14 @@ def _read_weights(model_class: Any, folder: Path, dtype: torch.dtype, device: st
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         msg = f"The weights in {folder} cannot be loaded: {type(exc).__name__}: {exc}"
         raise ModelLoadError(msg) from exc
+    missing = sorted(report["missing_keys"])
+    if missing:  # the library fills them with noise and goes on
+        msg = (
+            f"The weights in {folder} lack {len(missing)} tensors of the model, "
+            f"{missing[0]} the first; is this an adapter, or another model?"
+        )
+        raise ModelLoadError(msg)
+    return model
 
 
 def _merge_adapter(model: Any, folder: Path) -> Any:
@@ -113,8 +123,10 @@ def _merge_adapter(model: Any, folder: Path) -> Any:
 
     adapters: Any = peft
     try:
-        adapted = adapters.PeftModel.from_pretrained(model, str(folder), local_files_only=True)
-        return adapted.merge_and_unload(safe_merge=True)
+        with warnings.catch_warnings():  # peft 0.21 asks for a name that transformers retires
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+            adapted = adapters.PeftModel.from_pretrained(model, str(folder), local_files_only=True)
+            return adapted.merge_and_unload(safe_merge=True)
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         msg = f"The adapter in {folder} cannot be merged: {type(exc).__name__}: {exc}"
         raise ModelLoadError(msg) from exc
