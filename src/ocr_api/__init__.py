@@ -20,9 +20,21 @@ The map; each part imports only parts below it.
     pages          page image, words, lines, blocks, boxes
     settings       every environment variable
     observability  logging
+    stopping       asked to stop by a signal, and given time to end
     errors         the error tree
 """
 
-from importlib.metadata import version
+from __future__ import annotations
 
-__version__ = version("ocr-api")
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> str:
+        """Gives `__version__` when it is asked for: what tells it takes long to load."""
+        if name != "__version__":
+            raise AttributeError(name)
+        return import_module("importlib.metadata").version("ocr-api")

@@ -56,6 +56,13 @@ class Settings(BaseSettings):
         description="Host names, beside localhost and IP addresses, that requests may be made to.",
     )
 
+    request_head_timeout: float = Field(
+        20.0,
+        gt=0,
+        le=3600,
+        description="Seconds in which a connection must bring the head of a request.",
+    )
+
     # Limits of intake
     max_upload_bytes: int = Field(100 * MIB, ge=1024, description="Largest upload, in bytes.")
     max_inline_bytes: int = Field(

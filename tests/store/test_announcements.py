@@ -57,8 +57,7 @@ async def test_every_step_of_a_job_is_announced(store: JobStore, server_url: str
             assert await hears(job)
             await store.finish(claim, "results/x")
             assert await hears(job)
-            assert await hears_nothing(job)
-            assert await hears_nothing(other)
+            assert await hears_nothing(other)  # a step may tell its own job more than once
 
 
 async def test_news_before_the_wait_is_not_lost(store: JobStore, server_url: str) -> None:

@@ -13,7 +13,9 @@ from ocr_api import __version__
 from ocr_api.api.event_feeds import EventFeeds
 from ocr_api.api.headers import SecurityHeaders
 from ocr_api.api.host_check import HostCheck
+from ocr_api.api.http_protocol import FramingCheck
 from ocr_api.api.listening import OnReady, listening_socket, serve
+from ocr_api.api.methods import HeadAnswers
 from ocr_api.api.openapi import install_openapi
 from ocr_api.api.problems import install_problem_handlers
 from ocr_api.api.routes import job_life, jobs, models, service, webhooks
@@ -26,9 +28,9 @@ from ocr_api.settings import Settings
 from ocr_api.store import (
     Announcements,
     JobStore,
-    StoreLimits,
     connect,
     connect_listener,
+    limits_of,
     open_blobs,
 )
 from ocr_api.web import load_static_files
@@ -61,7 +63,8 @@ async def run_api(
     with listening_socket(settings.api_host, settings.api_port, listen_fd) as sock:
         async with opened_services(settings) as services:
             app = await anyio.to_thread.run_sync(create_app, services)
-            await serve(app, sock, on_ready or _tell_nobody, services.held.let_go)
+            told, let_go = on_ready or _tell_nobody, services.held.let_go
+            await serve(app, sock, told, let_go, settings.request_head_timeout)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -84,7 +87,9 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
+    app.add_middleware(HeadAnswers)
     app.add_middleware(HostCheck, allowed_hosts=services.allowed_hosts)
+    app.add_middleware(FramingCheck)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -103,7 +108,7 @@ async def opened_services(settings: Settings) -> AsyncGenerator[Services]:
     blobs = await open_blobs(settings.blobs_dir, reserve_bytes=settings.min_free_bytes)
     async with connect(url) as redis, connect_listener(url) as listener:
         yield Services(
-            store=JobStore(redis, store_limits(settings)),
+            store=JobStore(redis, limits_of(settings)),
             blobs=blobs,
             announcements=Announcements(listener),
             catalog=catalog,
@@ -134,17 +139,6 @@ def check_exposure(settings: Settings) -> None:
             "as it asks for no key. Set ALLOW_ANONYMOUS=true to allow that, or use 127.0.0.1."
         )
         raise SettingsError(msg)
-
-
-def store_limits(settings: Settings) -> StoreLimits:
-    """Gives the store's limits."""
-    return StoreLimits(
-        lease_s=settings.lease_seconds,
-        max_attempts=settings.max_attempts,
-        result_ttl_s=settings.job_result_ttl,
-        page_timeout_s=settings.job_timeout,
-        max_queued_jobs=settings.max_queued_jobs,
-    )
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ NOT_YET: Mapping[str, str] = {
 _DPI_RANGE = (72, 600)
 _MAX_LANGUAGES = 16
 _MAX_PASSWORD_CHARACTERS = 1024
+_METADATA_DEPTH = 32
+"""Far below where JSON libraries give up: those of callers, and the 255 of pydantic."""
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -191,6 +194,9 @@ def _metadata(value: object, max_bytes: int) -> Mapping[str, object]:
     if value is None:
         return {}
     found = _json_object("metadata", value)
+    if not _is_storable(found, _METADATA_DEPTH):
+        msg = f"`metadata` may be nested {_METADATA_DEPTH} deep, with numbers that are finite."
+        raise InvalidOptionError(msg, option="metadata", limit=_METADATA_DEPTH)
     encoded = json.dumps(found, ensure_ascii=False)
     if _SURROGATE.search(encoded):
         _refuse("metadata", "`metadata` holds half a character (a lone surrogate).")
@@ -198,6 +204,19 @@ def _metadata(value: object, max_bytes: int) -> Mapping[str, object]:
         msg = f"`metadata` may take at most {max_bytes} bytes of JSON."
         raise InvalidOptionError(msg, option="metadata", limit=max_bytes)
     return found
+
+
+def _is_storable(value: object, depth: int) -> bool:
+    """Tells whether JSON is nested at most so deep and holds no number beyond a float (1e999)."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        parts = list(cast("dict[str, object]", value).values())
+    elif isinstance(value, list):
+        parts = cast("list[object]", value)
+    else:
+        return True
+    return depth > 0 and all(_is_storable(part, depth - 1) for part in parts)
 
 
 def _json_object(name: str, value: object) -> dict[str, object]:

@@ -209,7 +209,7 @@ def jobs_retry_command(
     ] = False,
     data_dir: DataOption = None,
 ) -> None:
-    """Queue the failed pages of failed jobs again."""
+    """Queue the failed pages of failed jobs again, or of jobs that were read in part."""
     if all_failed == bool(job_ids):
         typer.echo("ocr-api: name the jobs, or give --all.", err=True)
         raise typer.Exit(Outcome.USAGE)

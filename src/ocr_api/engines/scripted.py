@@ -23,7 +23,8 @@ _BLANK_LEVEL = 250
 class ScriptedEngine:
     """Reads nothing; answers from the settings and `ReadOptions.extra` (the latter wins).
 
-    Keys: `text` (default "scripted page"; a form feed parts pages), `delay_s` (per page), `fail`
+    Keys: `text` (default "scripted page"; a form feed parts pages; `{width}`, `{height}` and
+    `{ink}`, the number of black bytes, tell which page it was), `delay_s` (per page), `fail`
     (`crash` kills the process, `exit` ends it, `hang` never returns and does not ask
     `should_stop`, `memory` and `error` raise, `stop` waits until `should_stop`), `fail_times`
     (fail only in the first N attempts; left out = always), `attempt` (1.., set by the worker),
@@ -57,7 +58,7 @@ class ScriptedEngine:
                 answers.append(stopped_page(page))
                 continue
             _fail_if_told(script, is_over)
-            text = "" if _is_blank(page) else texts[min(index, len(texts) - 1)]
+            text = "" if _is_blank(page) else _told(texts[min(index, len(texts) - 1)], page)
             if text:
                 on_text(index, text)
             answers.append(_page_text(page, text))
@@ -128,6 +129,14 @@ def _line(text: str, box: Box) -> Line:
 def _is_blank(page: PageImage) -> bool:
     """Only a page that is white all over counts as blank."""
     return page.byte_count == 0 or min(page.pixels.cast("B")) >= _BLANK_LEVEL
+
+
+def _told(text: str, page: PageImage) -> str:
+    if "{" not in text:
+        return text
+    ink = bytes(page.pixels.cast("B")).count(0)
+    told = text.replace("{width}", str(page.width_px)).replace("{height}", str(page.height_px))
+    return told.replace("{ink}", str(ink))
 
 
 def _number(script: Mapping[str, object], key: str, default: float) -> float:

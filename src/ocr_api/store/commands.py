@@ -33,6 +33,10 @@ class Commands(Protocol):
 
     async def zrange(self, name: str, start: int, end: int) -> list[bytes]: ...  # noqa: D102
 
+    async def smembers(self, name: str) -> set[bytes]: ...  # noqa: D102
+
+    async def hkeys(self, name: str) -> list[bytes]: ...  # noqa: D102
+
     async def zrem(self, name: str, value: str) -> int: ...  # noqa: D102
 
     async def mget(self, keys: list[str]) -> list[bytes | None]: ...  # noqa: D102

@@ -69,6 +69,9 @@ OUTBOX_LANE = "{ocr}:outbox:lane:"
 OUTBOX_BUSY = "{ocr}:outbox:busy:"
 """Prefix + receiver. Set of the deliveries that are on their way to it."""
 
+OUTBOX_QUICK = "{ocr}:outbox:quick"
+"""Set of the receivers that took the latest delivery to them, and have more waiting."""
+
 DELIVERY = "{ocr}:delivery:"
 """Prefix + delivery id. Hash: one event on its way to a webhook."""
 
@@ -160,6 +163,7 @@ def lua_names() -> dict[str, str]:
         "outbox": OUTBOX,
         "outbox_lane": OUTBOX_LANE,
         "outbox_busy": OUTBOX_BUSY,
+        "outbox_quick": OUTBOX_QUICK,
         "delivery": DELIVERY,
         "delivery_log": DELIVERY_LOG,
         "delivery_leases": DELIVERY_LEASES,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from ocr_api.jobs import Job
+from ocr_api.store import keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,36 @@ class StoreLimits:
     max_queued_jobs: int = 200_000
     retry_backoff_s: tuple[float, ...] = (0.3, 2.0)
     pages_at_once: int = 500
+
+
+class LimitSettings(Protocol):
+    """The settings that limit the store, under the names that users know."""
+
+    @property
+    def lease_seconds(self) -> float: ...  # noqa: D102
+
+    @property
+    def max_attempts(self) -> int: ...  # noqa: D102
+
+    @property
+    def job_result_ttl(self) -> int: ...  # noqa: D102
+
+    @property
+    def job_timeout(self) -> float: ...  # noqa: D102
+
+    @property
+    def max_queued_jobs(self) -> int: ...  # noqa: D102
+
+
+def limits_of(settings: LimitSettings) -> StoreLimits:
+    """Gives the limits that settings name, the same for every process."""
+    return StoreLimits(
+        lease_s=settings.lease_seconds,
+        max_attempts=settings.max_attempts,
+        result_ttl_s=settings.job_result_ttl,
+        page_timeout_s=settings.job_timeout,
+        max_queued_jobs=settings.max_queued_jobs,
+    )
 
 
 class FailOutcome(StrEnum):
@@ -77,6 +109,7 @@ class WorkerReport:
         version: Of this package.
         models: By model id.
         busy_pages: Pages it works on.
+        layout: Of the data that it knows.
         seen_at: When the report arrived, seconds since the epoch by the server's clock; set by
             the store.
     """
@@ -87,6 +120,7 @@ class WorkerReport:
     version: str = ""
     models: Mapping[str, ModelReport] = field(default_factory=dict[str, ModelReport])
     busy_pages: int = 0
+    layout: int = keys.SCHEMA_VERSION
     seen_at: float = 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
@@ -49,11 +50,22 @@ class Claiming:
         """
         async with anyio.create_task_group() as tasks:
             while not stop.is_set():
-                await self._hands.acquire()
-                claim = await self._next(stop)
-                if claim is None:
-                    return
-                tasks.start_soon(self._work_on, claim, work)
+                hands = await self._free_hands()
+                claims = await self._next(stop, hands)
+                for _ in range(hands - len(claims)):
+                    self._hands.release()
+                for claim in claims:
+                    tasks.start_soon(self._work_on, claim, work)
+
+    async def _free_hands(self) -> int:
+        """Takes every hand that is free, once there is one; gives their number."""
+        await self._hands.acquire()
+        taken = 1
+        with contextlib.suppress(anyio.WouldBlock):
+            while True:
+                self._hands.acquire_nowait()
+                taken += 1
+        return taken
 
     async def _work_on(self, claim: Claim, work: Callable[[Claim], Awaitable[None]]) -> None:
         try:
@@ -61,16 +73,16 @@ class Claiming:
         finally:
             self._hands.release()
 
-    async def _next(self, stop: anyio.Event) -> Claim | None:
-        """Waits for a page; None once `stop` is set."""
+    async def _next(self, stop: anyio.Event, most: int) -> list[Claim]:
+        """Waits for pages, as many as are ready up to `most`; none once `stop` is set."""
         while not stop.is_set():
             try:
                 with self._announcements.watching_work() as watch:
-                    claim = await self._store.claim(self._worker_id, self._models)
-                    if claim is not None:
-                        return claim
+                    claims = await self._store.claim_some(self._worker_id, self._models, most)
+                    if claims:
+                        return claims
                     await watch.changed(_POLL_S)
             except StoreError as exc:
                 _log.warning("store_away", code=exc.code, detail=exc.detail)
                 await anyio.sleep(_STORE_PATIENCE_S)
-        return None
+        return []

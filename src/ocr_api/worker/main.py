@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,18 +16,21 @@ from ocr_api.catalog import AUTO, Catalog, Host, load_catalog, resolve_model, th
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
 from ocr_api.settings import MIB, Settings, usable_cores
+from ocr_api.stopping import cancel_after_stop, stop_on_signal
 from ocr_api.store import (
     Announcements,
     Blobs,
     JobStore,
+    LayoutWatch,
     ModelReport,
-    StoreLimits,
     Sweeper,
     SweepLimits,
     WorkerReport,
     connect,
     connect_listener,
+    limits_of,
     open_blobs,
+    wait_for_store,
 )
 from ocr_api.worker.claiming import Claiming
 from ocr_api.worker.leases import Leases
@@ -41,7 +43,6 @@ _HEARTBEAT_S = 1.0
 _HEARTBEAT_TTL_S = 4.0
 _RECLAIM_S = 1.0
 _SWEEP_S = 1.0
-_PATIENCE_S = 1.0
 _BYTES_PER_PIXEL = 3
 _log = get_logger(__name__)
 
@@ -78,7 +79,7 @@ async def run_worker(settings: Settings) -> None:
     """Works until SIGTERM or SIGINT, then finishes or hands back what it holds.
 
     Raises:
-        StoreSchemaError: The data was written by a newer version.
+        StoreSchemaError: The data was written by a newer version, or is taken over by one.
     """
     catalog = load_catalog(settings.catalog_file)
     _tell_fallback(settings, catalog, this_host())
@@ -86,7 +87,7 @@ async def run_worker(settings: Settings) -> None:
     async with connect(url) as redis, connect_listener(url) as listener:
         connections = Connections(redis, listener, await open_blobs(settings.blobs_dir))
         worker = build_worker(settings, catalog, this_host(), connections)
-        await _wait_for_store(worker.parts.store)
+        await wait_for_store(worker.parts.store)
         await _run(worker)
 
 
@@ -107,11 +108,12 @@ def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
 
 
 async def _run(worker: Worker) -> None:
-    stop = anyio.Event()
+    stop, watch = anyio.Event(), LayoutWatch(worker.parts.store)
     _log.info("worker_started", worker=worker.id, models=sorted(worker.parts.served))
     try:
         async with anyio.create_task_group() as background:
-            background.start_soon(_stop_on_signal, stop)
+            background.start_soon(stop_on_signal, stop)
+            background.start_soon(watch.cancel_when_newer, background.cancel_scope)
             background.start_soon(worker.announcements.run)
             background.start_soon(worker.parts.leases.keep)
             background.start_soon(_every, _HEARTBEAT_S, "heartbeat", lambda: _report(worker))
@@ -123,6 +125,7 @@ async def _run(worker: Worker) -> None:
             background.cancel_scope.cancel()
     finally:
         await _leave(worker)
+    watch.check()
 
 
 def build_worker(
@@ -130,7 +133,7 @@ def build_worker(
 ) -> Worker:
     """Joins the parts of a worker; starts nothing."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    store = JobStore(connections.redis, _store_limits(settings))
+    store = JobStore(connections.redis, limits_of(settings))
     announcements = Announcements(connections.listener)
     reports = {
         spec.id: ModelReport(reason=catalog.availability(spec.id, host).reason)
@@ -153,16 +156,6 @@ def build_worker(
         ),
         reports=reports,
         drain_s=settings.drain_seconds,
-    )
-
-
-def _store_limits(settings: Settings) -> StoreLimits:
-    return StoreLimits(
-        lease_s=settings.lease_seconds,
-        max_attempts=settings.max_attempts,
-        result_ttl_s=settings.job_result_ttl,
-        page_timeout_s=settings.job_timeout,
-        max_queued_jobs=settings.max_queued_jobs,
     )
 
 
@@ -196,24 +189,15 @@ def _with_tessdata(settings: Settings) -> Mapping[str, str]:
 async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
     """Works until `stop`, then lets running pages end for a while before it hands them back."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
+        tasks.start_soon(_tell_draining, stop, worker.drain_s)
+        tasks.start_soon(cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
         await worker.claiming.run(lambda claim: process_claim(claim, worker.parts), stop)
         tasks.cancel_scope.cancel()
 
 
-async def _cancel_after_stop(
-    scope: anyio.CancelScope, stop: anyio.Event, patience_s: float
-) -> None:
+async def _tell_draining(stop: anyio.Event, patience_s: float) -> None:
     await stop.wait()
     _log.info("worker_draining", at_most_s=patience_s)
-    await anyio.sleep(patience_s)
-    scope.cancel()
-
-
-async def _stop_on_signal(stop: anyio.Event) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            stop.set()
 
 
 async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[object]]) -> None:
@@ -254,20 +238,6 @@ async def _warm(worker: Worker) -> None:
         await worker.parts.reader.warm()
     except OcrApiError as exc:
         _log.warning("children_not_warmed", code=exc.code, detail=exc.detail)
-
-
-async def _wait_for_store(store: JobStore) -> None:
-    """Waits until the store answers; only data of a newer version ends the start."""
-    while True:
-        try:
-            await store.check_schema()
-        except StoreError as exc:
-            if not exc.retryable:
-                raise
-            _log.warning("waiting_for_store", code=exc.code, detail=exc.detail)
-            await anyio.sleep(_PATIENCE_S)
-        else:
-            return
 
 
 async def _leave(worker: Worker) -> None:

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import anyio
 
-from ocr_api.errors import EngineError, OcrApiError, StoreError
-from ocr_api.jobs import Claim, PageResult, Problem
+from ocr_api.errors import EngineError, OcrApiError, StoreError, StoreSchemaError
+from ocr_api.jobs import Claim, PageRanges, PageResult, Problem
 from ocr_api.observability import get_logger
 from ocr_api.store import Blobs, JobStore, encode_result, result_key
 from ocr_api.worker.leases import Leases
@@ -85,14 +85,25 @@ async def _open_document(claim: Claim, parts: Parts) -> Claim | None:
         found = await parts.reader.open(source)
     chosen = parts.reader.choose_pages(source, found.pages_total)
     _log.info("document_opened", claim=claim.name, pages_total=found.pages_total)
+    warnings = (*found.warnings, *chosen.warnings)
     return await _patiently(
-        lambda: parts.store.open(
-            claim,
-            pages_total=found.pages_total,
-            pages=chosen.pages,
-            warnings=(*found.warnings, *chosen.warnings),
-        )
+        lambda: _queue_pages(claim, found.pages_total, chosen.pages, warnings, parts)
     )
+
+
+async def _queue_pages(
+    claim: Claim, pages_total: int, pages: PageRanges, warnings: tuple[str, ...], parts: Parts
+) -> Claim | None:
+    """Gives the claim of the first page, also to a worker that was told to stop meanwhile.
+
+    It then hands that page back like any other, uncharged.
+    """
+    following = None
+    with anyio.CancelScope(shield=True):
+        following = await parts.store.open(
+            claim, pages_total=pages_total, pages=pages, warnings=warnings
+        )
+    return following  # noqa: RET504 - a scope might swallow the return
 
 
 async def _read_and_keep(claim: Claim, parts: Parts) -> None:
@@ -141,22 +152,34 @@ async def _record_failure(claim: Claim, error: OcrApiError, parts: Parts) -> Non
 
 
 async def _hand_back(claim: Claim, parts: Parts) -> None:
-    """Gives an interrupted page back, uncharged; should that fail, its lease runs out."""
+    """Gives an interrupted page back, uncharged; should that fail, its lease runs out.
+
+    A result that was kept and not committed goes: where the claim was lost, its job may have ended
+    and been tidied already, and nobody would look for it.
+    """
     with anyio.move_on_after(_HAND_BACK_S, shield=True), contextlib.suppress(StoreError):
         await parts.store.release(claim, charge=False)
+        if claim.is_opening:
+            return
+        # From here on the fence refuses this claim, so that what is not committed never will be.
+        key = result_key(claim.job.id, claim.page_number, claim.attempt)
+        page = await parts.store.page(claim.job.id, claim.page_number)
+        if page is None or page.result_key != key:
+            await parts.blobs.delete(key)
 
 
 async def _patiently(call: Callable[[], Awaitable[Value]]) -> Value:
     """Repeats a fenced, repeatable call until the store answers.
 
     A page is not read again only because the store was away: it waits, and should its lease have
-    run out meanwhile, the fence refuses the write.
+    run out meanwhile, the fence refuses the write. Where a newer version has taken the data over,
+    it waits for the end of the worker, which has seen that too.
     """
     while True:
         try:
             return await call()
         except StoreError as exc:
-            if not exc.retryable:
+            if not (exc.retryable or isinstance(exc, StoreSchemaError)):
                 raise
             _log.warning("waiting_for_store", code=exc.code, detail=exc.detail)
             await anyio.sleep(_STORE_PATIENCE_S)
