@@ -179,6 +179,18 @@ def test_answer_at_the_token_limit_is_flagged() -> None:
     assert texts[0].warnings
 
 
+@pytest.mark.parametrize("name", ["got", "qari"])
+def test_answer_that_repeats_itself_is_cut_and_flagged(name: str) -> None:
+    engine = make(name, max_new_tokens=600)
+    engine.load()
+
+    (text,), _ = read(engine, page(f"{name}-endless.png"))
+
+    assert text.flags == ("repetition",)
+    assert text.text == "again again"
+    assert text.warnings
+
+
 def test_missing_folder_and_wrong_settings_are_load_errors(tmp_path: Path) -> None:
     for settings in ({}, {"folder": str(tmp_path)}, {"folder": str(tmp_path), "device": "tpu"}):
         with pytest.raises(ModelLoadError):
