@@ -191,6 +191,25 @@ def test_answer_that_repeats_itself_is_cut_and_flagged(name: str) -> None:
     assert text.warnings
 
 
+def test_tall_page_is_read_in_strips_and_put_together() -> None:
+    engine = make("got", strip_aspect=0.5)
+    engine.load()
+    files = ("got-invoice.png", "got-price.png", "got-code.png")
+    sheets = [np.frombuffer(page(file).pixels, np.uint8) for file in files]
+    shapes = [(page(file).height_px, page(file).width_px, 3) for file in files]
+    least = min(width for _, width, _ in shapes)
+    rows = [sheet.reshape(shape)[:, :least] for sheet, shape in zip(sheets, shapes, strict=True)]
+    tall = page_of(np.concatenate(rows))
+
+    (text,), told = read(engine, tall)
+
+    assert len(text.blocks) > 1
+    assert told == {0: text.text}
+    tops = [block.box.top for block in text.blocks]
+    assert tops == sorted(tops)
+    assert (text.width_px, text.height_px) == (tall.width_px, tall.height_px)
+
+
 def test_missing_folder_and_wrong_settings_are_load_errors(tmp_path: Path) -> None:
     for settings in ({}, {"folder": str(tmp_path)}, {"folder": str(tmp_path), "device": "tpu"}):
         with pytest.raises(ModelLoadError):

@@ -201,9 +201,12 @@ class VisionLanguageEngine:
         return answer
 
     def strip_rule(self, ask: Ask) -> StripRule:
-        """Tells which pages are cut into strips."""
+        """Tells which pages are cut; settings `strip_aspect`, `strip_pixels` change the rule."""
         del ask
-        return self.pieces
+        return StripRule(
+            float(self.settings.text("strip_aspect", str(self.pieces.most_aspect))),
+            self.settings.number("strip_pixels", self.pieces.most_pixels),
+        )
 
     def _check_memory(self, settings: EngineSettings) -> None:
         answer_tokens = settings.number("max_new_tokens", self.max_new_tokens)

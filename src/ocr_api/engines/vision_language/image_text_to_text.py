@@ -15,7 +15,6 @@ from ocr_api.engines.vision_language.ngram_guard import NgramRule
 from ocr_api.engines.vision_language.pictures import within_pixels
 from ocr_api.engines.vision_language.processors import load_picture_processor
 from ocr_api.engines.vision_language.settings import EngineSettings
-from ocr_api.engines.vision_language.strips import StripRule
 from ocr_api.errors import ModelLoadError
 from ocr_api.pages import PageImage, PageText
 
@@ -102,14 +101,6 @@ class ImageTextToTextEngine(VisionLanguageEngine):
         """See the base."""
         del ask
         return self.settings.values.get("keep_special_tokens") is True
-
-    def strip_rule(self, ask: Ask) -> StripRule:
-        """See the base."""
-        rule = super().strip_rule(ask)
-        return StripRule(
-            float(self.settings.text("strip_aspect", str(rule.most_aspect))),
-            self.settings.number("strip_pixels", rule.most_pixels),
-        )
 
     def mode_names(self) -> tuple[str, ...]:
         """See the base."""

@@ -11,6 +11,7 @@ from ocr_api.engines.vision_language.answer_forms import html_page
 from ocr_api.engines.vision_language.base import Ask, VisionLanguageEngine
 from ocr_api.engines.vision_language.batches import Inputs
 from ocr_api.engines.vision_language.processors import picture_only_processor
+from ocr_api.engines.vision_language.strips import StripRule
 from ocr_api.pages import PageImage, PageText
 
 PROMPT = (
@@ -37,6 +38,7 @@ class QariEngine(VisionLanguageEngine):
     full_precision: ClassVar[tuple[str, ...]] = ("model.visual", "lm_head")
     max_new_tokens: ClassVar[int] = 2000
     picture_tokens: ClassVar[int] = 1500
+    pieces: ClassVar[StripRule] = StripRule(most_aspect=3.0, most_pixels=12_000_000)
     vision_mib: ClassVar[int] = 300  # at `_MAX_PIXELS`, measured
 
     def model_class(self) -> Any:
