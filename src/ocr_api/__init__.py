@@ -11,7 +11,7 @@ The map; each part imports only parts below it.
     store          jobs and queue in Valkey or Redis, uploads and results in an object store
     outbound       HTTP to the outside, guarded: public addresses only
     web            the page at /: static files that speak the public API only
-    engines        page images → page text, one file an engine
+    engines        page images → page text, one file an engine; vision_language: a package
     weights        a model's files: found, verified, locked, fetched
     documents      upload → page images: the only code that decodes untrusted files
     catalog        which models exist, and which one `auto` chooses for a page
