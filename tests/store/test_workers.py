@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from ocr_api.store import CurrentModel, JobStore, ModelReport, WorkerReport
+from ocr_api.store import JobStore, ModelReport, WorkerReport
 
 pytestmark = pytest.mark.anyio
 
@@ -48,4 +48,4 @@ async def test_switch_tells_what_was_before(store: JobStore) -> None:
     assert (first.model, first.previous) == ("tesseract", "qari")
     second = await store.switch_model("auto", default="qari")
     assert (second.model, second.previous) == ("auto", "tesseract")
-    assert await store.current_model() == CurrentModel("auto", "tesseract", second.changed_at)
+    assert await store.current_model() == second

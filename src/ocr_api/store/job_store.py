@@ -14,6 +14,7 @@ from ocr_api.store.jobs import Jobs
 from ocr_api.store.layout import CURRENT, Layout
 from ocr_api.store.lifecycle import Lifecycle
 from ocr_api.store.limits import StoreLimits
+from ocr_api.store.model_choices import ModelChoices
 from ocr_api.store.pages import Pages
 from ocr_api.store.scripts import Script, Scripts, explain_layout
 from ocr_api.store.texts import Texts
@@ -33,7 +34,7 @@ WHAT_IS_LOST: Mapping[str, str] = {
 }
 
 
-class JobStore(Jobs, Pages, Workers, Lifecycle, Deliveries, Texts):
+class JobStore(Jobs, Pages, Workers, ModelChoices, Lifecycle, Deliveries, Texts):
     """Everything that the processes tell each other.
 
     Every change is one script call on the server, so it happens whole or not at all; times are
@@ -47,6 +48,7 @@ class JobStore(Jobs, Pages, Workers, Lifecycle, Deliveries, Texts):
         Jobs.__init__(self, redis, scripts, limits.pages_at_once)
         Pages.__init__(self, scripts)
         Workers.__init__(self, redis, scripts)
+        ModelChoices.__init__(self, redis, scripts)
         Deliveries.__init__(self, scripts)
         Lifecycle.__init__(self, redis, scripts)
         Texts.__init__(self, redis)

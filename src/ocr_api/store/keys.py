@@ -98,7 +98,11 @@ WORKERS_LIVE = "{ocr}:workers:live"
 """Sorted set of worker ids by the time until which their report counts."""
 
 CURRENT_MODEL = "{ocr}:model"
-"""Hash: the default model chosen at run time."""
+"""Hash: the default model chosen at run time, whether it was loaded, and the last switch that failed."""
+
+MODEL_WISHES = "{ocr}:model-wishes"
+"""Hash: model to the latest wish that it be loaded or unloaded: `<number> load|unload`. The number
+is taken from `SEQUENCE`, so it grows and tells the time."""
 
 JOB_NEWS = "{ocr}:news:job"
 """Channel: the id of a job that changed."""
@@ -183,6 +187,7 @@ def lua_names() -> dict[str, str]:
         "workers_seen": WORKERS_SEEN,
         "workers_live": WORKERS_LIVE,
         "current_model": CURRENT_MODEL,
+        "model_wishes": MODEL_WISHES,
         "job_news": JOB_NEWS,
         "page_news": PAGE_NEWS,
         "stop_news": STOP_NEWS,

@@ -98,6 +98,8 @@ class ModelReport:
         message: What else there is to know, e.g. why it could not be loaded lately.
         done_bytes: Of its weights that are being fetched; None = none are.
         total_bytes: Of its weights; None = not known yet.
+        followed: Number of the latest switch or wish about it that was carried out.
+        refusal: Why that failed; empty = it did not.
     """
 
     reason: str = ""
@@ -109,6 +111,8 @@ class ModelReport:
     message: str = ""
     done_bytes: int | None = None
     total_bytes: int | None = None
+    followed: int = 0
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,36 @@ class WorkerReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """What serves jobs that name no model, as somebody saw it.
+
+    Attributes:
+        requested: The current model, or the configured default.
+        model: What serves in its name: itself, or the fallback.
+    """
+
+    requested: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchFailure:
+    """The latest switch that was taken back, since nobody could load its model.
+
+    Attributes:
+        model: That was switched to.
+        number: Of the switch.
+        reason: Why it could not be loaded.
+        at: When it was taken back: seconds since the epoch by the server's clock.
+    """
+
+    model: str
+    number: int
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class CurrentModel:
     """The default model as chosen at run time.
 
@@ -145,8 +179,36 @@ class CurrentModel:
         model: What jobs without a model get.
         previous: What they got before.
         changed_at: Seconds since the epoch by the server's clock.
+        number: Of the switch; each further one has a higher number.
+        is_settled: It was loaded somewhere since, or need not be; else it may be taken back.
+        failure: The latest switch that was taken back.
     """
 
     model: str
     previous: str | None
     changed_at: float
+    number: int = 0
+    is_settled: bool = True
+    failure: SwitchFailure | None = None
+
+
+class ModelAction(StrEnum):
+    """What is to be done with a model."""
+
+    LOAD = "load"
+    UNLOAD = "unload"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWish:
+    """The latest wish about a model.
+
+    Attributes:
+        model: Which.
+        action: What is to be done with it.
+        number: Grows with each wish and each switch: microseconds since the epoch, about.
+    """
+
+    model: str
+    action: ModelAction
+    number: int

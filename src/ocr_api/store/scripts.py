@@ -17,9 +17,16 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from ocr_api.errors import (
     AttemptsExhaustedError,
+    ChildDiedError,
+    ModelDoesNotFitError,
+    ModelLoadError,
+    ModelUnavailableError,
+    OcrApiError,
     PageTimeoutError,
     StoreSchemaError,
     StoreUnavailableError,
+    WeightsBrokenError,
+    WeightsDownloadError,
 )
 from ocr_api.jobs import JOB_TRANSITIONS, PAGE_TRANSITIONS
 from ocr_api.jobs.fairness import ARRIVAL_STEP, CLASS_BASES, PAGE_STEP, STRIDES
@@ -38,6 +45,16 @@ are; to any other it is one."""
 
 _TRIES_KEPT = 20
 """The latest tries of a delivery that its log holds."""
+
+_LOAD_ERRORS: tuple[type[OcrApiError], ...] = (
+    ChildDiedError,
+    ModelDoesNotFitError,
+    ModelLoadError,
+    ModelUnavailableError,
+    WeightsBrokenError,
+    WeightsDownloadError,
+)
+"""What a page fails with where its model cannot be loaded."""
 
 _OTHER_LAYOUT = re.compile(r"OCRLAYOUT (\d+)")
 
@@ -68,6 +85,10 @@ class Script(StrEnum):
     REPORT = "report"
     REPORTS = "reports"
     SWITCH_MODEL = "switch_model"
+    SETTLE_SWITCH = "settle_switch"
+    FALL_BACK = "fall_back"
+    RELANE = "relane"
+    WISH_MODEL = "wish_model"
     QUEUE_LENGTHS = "queue_lengths"
     SCHEMA = "schema"
     MIGRATE = "migrate"
@@ -180,6 +201,7 @@ def _preamble(limits: StoreLimits, layout: Layout) -> str:
             _lua_table("LIMIT", {name: str(value) for name, value in numbers.items()}),
             f"LIMIT.backoff_s = {{ {backoff} }}",
             _lua_table("MODEL_TIMEOUT_S", timeouts),
+            _lua_table("LOAD_PROBLEMS", {error.code: "true" for error in _LOAD_ERRORS}),
             f"LIMIT.delivery_id = {_quote(keys.DELIVERY_ID)}",
             f"LIMIT.exhausted_problem = {exhausted}",
             f"LIMIT.timeout_problem = {timeout}",

@@ -1,4 +1,4 @@
-"""What workers report, and which model is the default now."""
+"""What workers report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from ocr_api.store import keys
 from ocr_api.store.commands import commands
 from ocr_api.store.failures import redis_failures
-from ocr_api.store.limits import CurrentModel, WorkerReport
-from ocr_api.store.records import decode_fields, decode_report, encode_report
+from ocr_api.store.limits import WorkerReport
+from ocr_api.store.records import decode_report, encode_report
 from ocr_api.store.scripts import Script, Scripts
 
 _REMEMBERED_S = 24 * 3600
@@ -19,7 +19,7 @@ _MOST_REMEMBERED = 100
 
 
 class Workers:
-    """The part of the store about workers and models."""
+    """The part of the store about workers."""
 
     def __init__(self, redis: Redis, scripts: Scripts) -> None:
         self._commands = commands(redis)
@@ -47,25 +47,6 @@ class Workers:
         """Notes that a worker has gone; its last report is kept."""
         with redis_failures():
             await self._commands.zrem(keys.WORKERS_LIVE, worker_id)
-
-    async def current_model(self) -> CurrentModel | None:
-        """Gives the default model chosen at run time; None = it was never switched."""
-        with redis_failures():
-            fields = decode_fields(await self._commands.hgetall(keys.CURRENT_MODEL))
-        if not fields:
-            return None
-        return CurrentModel(fields["model"], fields["previous"], float(fields["changed_at"]))
-
-    async def switch_model(self, model: str, default: str) -> CurrentModel:
-        """Makes a model the default.
-
-        Args:
-            model: Its id.
-            default: What was the default if nobody switched before.
-        """
-        reply = await self._scripts.call(Script.SWITCH_MODEL, model, default)
-        current, previous, changed_at = cast("list[bytes]", reply)
-        return CurrentModel(current.decode(), previous.decode(), float(changed_at))
 
     async def queue_lengths(self) -> dict[str, int]:
         """Gives how many pages are ready in each lane (those that wait to be retried are not)."""

@@ -72,6 +72,10 @@ local function take_head(head, start)
   if not job_is_live(id) or redis.call('HGET', page_key(id, number), 'status') ~= 'ready' then
     return nil
   end
+  if escape(id, number) then
+    queue_page(id, number)
+    return nil
+  end
   local time = server_time()
   if start then
     charge(head.class, start)

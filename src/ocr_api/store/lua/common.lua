@@ -1,5 +1,5 @@
--- Shared by all scripts. Above it stand KEY, JOB_AFTER, PAGE_AFTER, LIMIT, MODEL_TIMEOUT_S and
--- CLASSES, written from Python's own tables.
+-- Shared by all scripts. Above it stand KEY, JOB_AFTER, PAGE_AFTER, LIMIT, MODEL_TIMEOUT_S,
+-- LOAD_PROBLEMS and CLASSES, written from Python's own tables.
 local MOST_EVENTS = 20000
 
 local function server_time()
@@ -136,9 +136,61 @@ local function next_page_rank(id)
   return string.format('%.0f', tonumber(class.base) + rank)
 end
 
+-- Joins two JSON arrays as text, so that empty ones stay arrays; bounded, for jobs of many pages.
+local function add_warnings(id, added)
+  if added == '[]' then
+    return
+  end
+  local known = redis.call('HGET', job_key(id), 'warnings') or '[]'
+  if known == '[]' then
+    redis.call('HSET', job_key(id), 'warnings', added)
+  elseif #known + #added <= LIMIT.warnings_bytes then
+    redis.call('HSET', job_key(id), 'warnings', string.sub(known, 1, -2) .. ',' .. string.sub(added, 2))
+  end
+end
+
+-- Whether a job got a model only because it was current, since a given time.
+local function got_by_default(id, model, since)
+  local job = redis.call('HMGET', job_key(id), 'model_is_default', 'requested_model', 'created_at')
+  return since and job[1] == '1' and job[2] == model and tonumber(job[3]) >= tonumber(since)
+end
+
+-- A model that nobody could load: the pages of jobs that got it by default only go to the model
+-- that serves again. Gives whether this page did.
+local function escape(id, number)
+  local failed = redis.call('HMGET', KEY.current_model, 'failed_model', 'failed_serves', 'failed_since')
+  if not failed[2] or redis.call('HGET', page_key(id, number), 'model') ~= failed[1]
+    or not got_by_default(id, failed[1], failed[3]) then
+    return false
+  end
+  redis.call('HSET', page_key(id, number), 'model', failed[2])
+  if redis.call('HGET', job_key(id), 'model') == failed[1] then
+    redis.call('HSET', job_key(id), 'model', failed[2])
+    local told = "'" .. failed[1] .. "' could not be loaded. '" .. failed[2] .. "' serves in its place."
+    add_warnings(id, cjson.encode({ told }))
+    announce_job(id)
+  end
+  return true
+end
+
+-- A page that failed because the model, just switched to, cannot be loaded: whether that holds
+-- everywhere is not decided yet, or its job is about to go back to the model before.
+local function is_undecided(id, number, problem)
+  if not LOAD_PROBLEMS[cjson.decode(problem).code] then
+    return false
+  end
+  local model = redis.call('HGET', page_key(id, number), 'model')
+  local now = redis.call('HMGET', KEY.current_model, 'model', 'state', 'since', 'failed_model', 'failed_serves', 'failed_since')
+  if now[1] == model and now[2] == 'loading' then
+    return got_by_default(id, model, now[3])
+  end
+  return now[4] == model and now[5] and got_by_default(id, model, now[6])
+end
+
 -- The rank decides who is next. A page keeps its rank when it comes back, so it does not queue
 -- again.
 local function place_page(id, number)
+  escape(id, number)
   local page = redis.call('HMGET', page_key(id, number), 'model', 'rank')
   redis.call('ZADD', KEY.ready .. page[1], page[2], task_name(id, number))
   redis.call('SADD', KEY.lanes, page[1])
@@ -386,17 +438,4 @@ local function take_page(id, number, worker, time)
   local model = redis.call('HGET', page_key(id, number), 'model')
   local left_s = stamp(timeout_s(id, number) - spent_s(id, number))
   return { redis.call('HGETALL', job_key(id)), tonumber(number), attempt, charged, model, left_s }
-end
-
--- Joins two JSON arrays as text, so that empty ones stay arrays; bounded, for jobs of many pages.
-local function add_warnings(id, added)
-  if added == '[]' then
-    return
-  end
-  local known = redis.call('HGET', job_key(id), 'warnings') or '[]'
-  if known == '[]' then
-    redis.call('HSET', job_key(id), 'warnings', added)
-  elseif #known + #added <= LIMIT.warnings_bytes then
-    redis.call('HSET', job_key(id), 'warnings', string.sub(known, 1, -2) .. ',' .. string.sub(added, 2))
-  end
 end

@@ -1,10 +1,22 @@
 -- Ends a claim with a problem. ARGV: id, number, attempt, problem (JSON), final.
 -- Gives retry, failed or stale.
+local UNDECIDED_S = 1
 local id, number, attempt, problem, final = unpack(ARGV)
 if not owns(id, number, attempt) then
   return 'stale'
 end
 local time = server_time()
+if is_undecided(id, number, problem) then
+  end_claim(id, number, 'failed_for_now', time)
+  uncharge(id, number)
+  if escape(id, number) then
+    queue_page(id, number)
+  else
+    redis.call('ZADD', KEY.delayed, stamp(time + UNDECIDED_S), task_name(id, number))
+  end
+  announce_job(id)
+  return 'retry'
+end
 add_spent(id, number, time)
 if final == '1' or is_exhausted(id, number) or spent_s(id, number) >= timeout_s(id, number) then
   fail_page(id, number, problem, time)
