@@ -62,7 +62,7 @@ async def look_at_models(services: Services) -> ModelPicture:
         StoreUnavailableError: The store is away.
     """
     workers = await services.store.workers()
-    reporters = workers or await services.store.last_reports()
+    reporters = workers or [_remembered(one) for one in await services.store.last_reports()]
     return ModelPicture(tuple(workers), best_reports(reporters), services)
 
 
@@ -102,6 +102,21 @@ def default_choice(picture: ModelPicture, requested: str) -> Resolution:
         return resolve_model(None, requested, services.fallback_model, picture.availability)
     except ModelUnavailableError as exc:
         return Resolution(requested, requested, is_default=True, warning=exc.detail)
+
+
+def _remembered(worker: WorkerReport) -> WorkerReport:
+    """What a worker that is gone said about what can run; its models went with it."""
+    models = {
+        model: replace(report, loaded=0, done_bytes=None, total_bytes=None, status=_after(report))
+        for model, report in worker.models.items()
+    }
+    return replace(worker, models=models)
+
+
+def _after(report: ModelReport) -> str:
+    if report.status in {"loaded", "loading", "unloading"}:
+        return "ready"
+    return "not_found" if report.status == "downloading" else report.status
 
 
 def _best(reports: Sequence[ModelReport]) -> ModelReport:

@@ -42,8 +42,9 @@ def status_of_model(picture: ModelPicture, model_id: str) -> ModelStatus:
         failed = report is not None and report.status in {"failed", "downloading"}
         return cast("ModelStatus", report.status) if report and failed else "not_found"
     known = [found for found in reports if found is not None and not found.reason]
-    if any(found.loaded for found in known):
-        return "loaded"
+    loaded = [found for found in known if found.loaded]
+    if loaded:
+        return "unloading" if all(found.status == "unloading" for found in loaded) else "loaded"
     return _reported(known[0]) if len(known) == 1 else "ready"
 
 

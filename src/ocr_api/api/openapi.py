@@ -9,6 +9,13 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from ocr_api.api.openapi_examples import (
+    ACCEPTED_EXAMPLE,
+    JOB_EXAMPLE,
+    LOAD_EXAMPLE,
+    SWITCH_EXAMPLE,
+    UNLOAD_EXAMPLE,
+)
 from ocr_api.api.openapi_requests import (
     IDEMPOTENCY_KEY,
     IF_NONE_MATCH,
@@ -33,6 +40,7 @@ from ocr_api.wire import (
     JobEventView,
     JobList,
     JobView,
+    ModelActionView,
     ModelList,
     ModelView,
     ProblemView,
@@ -48,7 +56,6 @@ Answers = dict[int | str, dict[str, Any]]
 
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemView"}
 _RESULT_REF = "#/components/schemas/ResultDocument"
-_JOB_ID = "Zt3Jw9mYQ0a7VnXc1LrP5g"
 _PROBLEM_EXAMPLES: Mapping[int, tuple[str, Operation]] = {
     400: ("The body cannot be understood, or is empty.", {"code": "empty_upload"}),
     403: ("Host or Origin names a foreign site.", {"code": "foreign_host"}),
@@ -96,43 +103,6 @@ def _form_contents(exclude: tuple[str, ...]) -> Operation:
     return contents
 
 
-_ACCEPTED_EXAMPLE = {
-    "job_id": _JOB_ID,
-    "status": "pending",
-    "message": f"Accepted. GET /ocr/{_JOB_ID}?wait=30 answers when the text is there.",
-    "links": {
-        "self": f"/ocr/{_JOB_ID}",
-        "wait": f"/ocr/{_JOB_ID}?wait=30",
-        "page": f"/ocr/{_JOB_ID}/pages/{{n}}",
-        "result": f"/ocr/{_JOB_ID}/result{{?format}}",
-        "events": f"/ocr/{_JOB_ID}/events",
-    },
-}
-
-_JOB_EXAMPLE = {
-    "id": _JOB_ID,
-    "job_id": _JOB_ID,
-    "status": "processing",
-    "model": "auto",
-    "requested_model": "qari",
-    "created_at": "2026-01-02T03:04:05.678Z",
-    "updated_at": "2026-01-02T03:04:05.700Z",
-    "started_at": "2026-01-02T03:04:05.700Z",
-    "finished_at": None,
-    "expires_at": None,
-    "filename": "page.png",
-    "progress": {"pages_total": 1, "pages_done": 0, "pages_failed": 0},
-    "attempts": 1,
-    "partial": False,
-    "failed_pages": [],
-    "result": None,
-    "error": None,
-    "error_detail": None,
-    "warnings": ["QARI v0.3 needs an NVIDIA GPU, and none was found. 'auto' serves in place."],
-    "metadata": {"order": 7},
-    "links": _ACCEPTED_EXAMPLE["links"],
-}
-
 _LOCATION = {
     "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
@@ -148,7 +118,7 @@ SUBMISSION: Operation = {
             202,
             headers=_LOCATION,
             links=job_links(),
-            content={"application/json": {"example": _ACCEPTED_EXAMPLE}},
+            content={"application/json": {"example": ACCEPTED_EXAMPLE}},
         ),
         **_problems(400, 409, 413, 415, 422),
     },
@@ -174,7 +144,7 @@ ONE_JOB: Operation = {
         **_ok(
             JobView,
             "The job; `result` is there once `status` is `completed`.",
-            content={"application/json": {"example": _JOB_EXAMPLE}},
+            content={"application/json": {"example": JOB_EXAMPLE}},
         ),
         304: {"description": "The job is as in If-None-Match."},
         **_problems(404, 410, 422),
@@ -275,6 +245,25 @@ REMOVAL: Operation = {
         **_problems(404),
     },
 }
+
+
+def _action(summary: str, example: Mapping[str, str]) -> Operation:
+    content = {"application/json": {"example": example}}
+    done = "Every worker that can has done it, or failed to: `status` and `message` tell."
+    return {
+        "summary": summary,
+        "response_model": ModelActionView,
+        "responses": {
+            **_ok(ModelActionView, done, content=content),
+            **_ok(ModelActionView, "The workers were told; see `GET /models/{model_id}`.", 202),
+            **_problems(404, 409, 422),
+        },
+        "openapi_extra": {"parameters": [WAIT, PREFER]},
+    }
+
+
+LOAD = _action("Load a model ahead", LOAD_EXAMPLE)
+UNLOAD = _action("Free a model's memory", UNLOAD_EXAMPLE)
 MODEL_LIST: Operation = {
     "summary": "List models",
     "response_model": ModelList,
@@ -294,7 +283,12 @@ SWITCH: Operation = {
     "summary": "Switch the current model",
     "response_model": SwitchView,
     "responses": {
-        **_ok(SwitchView, "New jobs that name no model get this one."),
+        **_ok(
+            SwitchView,
+            "New jobs that name no model get this one. `status` `failed`: no worker could load it, "
+            "and the previous one is current again.",
+            content={"application/json": {"example": SWITCH_EXAMPLE}},
+        ),
         **_problems(400, 404, 409, 413, 422),
     },
     "openapi_extra": {

@@ -98,7 +98,7 @@ WORKERS_LIVE = "{ocr}:workers:live"
 """Sorted set of worker ids by the time until which their report counts."""
 
 CURRENT_MODEL = "{ocr}:model"
-"""Hash: the default model chosen at run time, whether it was loaded, and the last switch that failed."""
+"""Hash: the default model chosen at run time, whether it was loaded, and the last failed switch."""
 
 MODEL_WISHES = "{ocr}:model-wishes"
 """Hash: model to the latest wish that it be loaded or unloaded: `<number> load|unload`. The number

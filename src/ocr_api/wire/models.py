@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -78,15 +79,32 @@ class WorkerView(WireModel):
     queue: int = Field(description="Pages in its hands, and those waiting that it could take.")
 
 
+class SwitchFailureView(WireModel):
+    """A switch that was taken back, since no worker could load its model."""
+
+    model: str = Field(description="That was switched to.")
+    reason: str
+    at: datetime = Field(description="When it was taken back.")
+
+
 class CurrentModelView(WireModel):
     """The model of jobs that name none."""
 
     model: str = Field(description="Serves them.")
     requested_model: str = Field(description="Was switched to, or is the default.")
+    previous_model: str | None = Field(
+        default=None,
+        description="Was current before; after a switch that was taken back, the one that failed. "
+        "null = nobody switched yet.",
+    )
     status: ModelStatus
     is_processing: bool
     workers: list[WorkerView]
     warnings: list[str] = Field(description="Why another model than the requested one serves.")
+    last_failure: SwitchFailureView | None = Field(
+        default=None,
+        description="The latest switch that was taken back, until its model is switched to again.",
+    )
 
 
 class SwitchRequest(WireModel):
@@ -100,5 +118,13 @@ class SwitchView(WireModel):
 
     previous_model: str
     current_model: str
+    status: ModelStatus
+    message: str
+
+
+class ModelActionView(WireModel):
+    """What became of the wish that a model be loaded or unloaded."""
+
+    model: str
     status: ModelStatus
     message: str

@@ -41,12 +41,14 @@ class ModelState:
         is_loading: A child is loading it.
         loaded: What its child said when it was loaded last; None = it never was.
         error: Why it could not be loaded lately; empty = it could, or nobody tried.
+        is_unloading: Its children end as soon as the pages in work are read.
     """
 
     instances: int = 0
     is_loading: bool = False
     loaded: ModelLoaded | None = None
     error: str = ""
+    is_unloading: bool = False
 
 
 def model_report(reason: str, state: ModelState) -> ModelReport:
@@ -58,10 +60,11 @@ def model_report(reason: str, state: ModelState) -> ModelReport:
     """
     is_loaded = state.instances > 0 and state.loaded is not None
     status = "loading" if state.is_loading else "failed" if state.error else "ready"
+    status_loaded = "unloading" if state.is_unloading else "loaded"
     return ModelReport(
         reason=reason,
         loaded=state.instances if is_loaded else 0,
-        status="loaded" if is_loaded else status,
+        status=status_loaded if is_loaded else status,
         memory_mib=state.loaded.memory_mib if state.loaded else None,
         device=state.loaded.device if state.loaded else None,
         quantization=state.loaded.quantization if state.loaded else None,
@@ -87,6 +90,7 @@ class LoadedModels:
         self._reading = anyio.CapacityLimiter(plan.readers)
         self._batchers: dict[str, Batcher] = {}
         self._loading: Counter[str] = Counter()
+        self._unloading: Counter[str] = Counter()
         self._loaded: dict[str, ModelLoaded] = {}
         self._failures: dict[str, tuple[str, float]] = {}
 
@@ -101,6 +105,19 @@ class LoadedModels:
         if not pool.children:
             await pool.warm()
 
+    async def unload(self, model: str) -> bool:
+        """Ends a model's children when the pages in work are read; False = none was loaded.
+
+        Pages that wait for it have it loaded again.
+        """
+        if model not in self._batchers:
+            return False
+        self._unloading[model] += 1
+        try:
+            return await self._batchers[model].pool.drain()
+        finally:
+            self._unloading[model] -= 1
+
     def state(self, model: str) -> ModelState:
         """Gives how a model stands."""
         error, failed_at = self._failures.get(model, ("", -_FAILURE_TOLD_S))
@@ -110,6 +127,7 @@ class LoadedModels:
             self._loading[model] > 0,
             self._loaded.get(model),
             error if is_recent else "",
+            self._unloading[model] > 0,
         )
 
     def pools(self) -> Mapping[str, ChildPool]:

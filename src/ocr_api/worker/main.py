@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
@@ -33,6 +33,7 @@ from ocr_api.store import (
     Blobs,
     JobStore,
     LayoutWatch,
+    ModelReport,
     Sweeper,
     SweepLimits,
     WorkerReport,
@@ -131,6 +132,11 @@ def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
 
 async def _run(worker: Worker) -> None:
     stop, watch = anyio.Event(), LayoutWatch(worker.parts.store)
+
+    async def tell() -> None:
+        await _report(worker, follower)
+
+    follower = ModelFollower(worker.parts, worker.keeper, tell)
     _log.info("worker_started", worker=worker.id, models=sorted(worker.parts.served))
     try:
         async with anyio.create_task_group() as background:
@@ -138,13 +144,13 @@ async def _run(worker: Worker) -> None:
             background.start_soon(watch.cancel_when_newer, background.cancel_scope)
             background.start_soon(worker.announcements.run)
             background.start_soon(worker.parts.leases.keep)
-            background.start_soon(_every, _HEARTBEAT_S, "heartbeat", lambda: _report(worker))
+            background.start_soon(_every, _HEARTBEAT_S, "heartbeat", tell)
             background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
             background.start_soon(worker.sweeper.run)
             background.start_soon(worker.parts.texts.run)
             background.start_soon(_warm, worker)
             background.start_soon(worker.keeper.run)
-            background.start_soon(ModelFollower(worker.parts, worker.keeper.is_ready).run)
+            background.start_soon(follower.run)
             await _work_and_drain(worker, stop)
             background.cancel_scope.cancel()
     finally:
@@ -244,13 +250,16 @@ async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[objec
         await anyio.sleep(interval_s)
 
 
-async def _report(worker: Worker) -> None:
-    models = {
-        model: with_weights(
-            model_report(reason, worker.parts.reader.state(model)), worker.keeper.state(model)
+async def _report(worker: Worker, follower: ModelFollower) -> None:
+    models: dict[str, ModelReport] = {}
+    for model, reason in worker.reasons.items():
+        found = model_report(reason, worker.parts.reader.state(model))
+        followed = follower.followed(model)
+        models[model] = replace(
+            with_weights(found, worker.keeper.state(model)),
+            followed=followed.number,
+            refusal=followed.refusal,
         )
-        for model, reason in worker.reasons.items()
-    }
     report = WorkerReport(
         id=worker.id,
         host=socket.gethostname(),

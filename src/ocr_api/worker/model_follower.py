@@ -1,55 +1,151 @@
-"""Loads the model that callers switched to, ahead of its first page."""
+"""Follows what callers want of models: loads the one switched to, loads and unloads on a wish."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
 
 import anyio
+from anyio.abc import TaskGroup
 
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
-from ocr_api.store import CurrentModel
+from ocr_api.store import CurrentModel, ModelAction
+from ocr_api.worker.model_orders import (
+    Followed,
+    ModelOrder,
+    is_superseded,
+    orders_of,
+    passed_over,
+    switch_refusal,
+)
 from ocr_api.worker.process_page import Parts
+from ocr_api.worker.weights_keeper import WeightsKeeper
 
 _log = get_logger(__name__)
 _LOOK_S = 0.5
 
 
 class ModelFollower:
-    """Looks which model is current, and loads it where this worker serves it.
+    """Looks what is wanted of models, and does it where this worker serves them.
 
-    A load that fails is told in the log and tried again at the next switch; pages of the model
-    try by themselves.
-    One whose weights are still to come is loaded when they are here.
+    A load whose weights are missing has them fetched, and goes on when they are here. Where the
+    model that was switched to cannot be loaded by any live worker, the switch is taken back by
+    whichever worker sees that first.
 
     Args:
         parts: Of the worker.
-        is_ready: Whether the weights of a model are here.
+        keeper: Of the weights.
+        tell: Reports at once how the worker stands.
     """
 
-    def __init__(self, parts: Parts, is_ready: Callable[[str], bool]) -> None:
+    def __init__(
+        self, parts: Parts, keeper: WeightsKeeper, tell: Callable[[], Awaitable[None]]
+    ) -> None:
         self._parts = parts
-        self._is_ready = is_ready
-        self._followed: CurrentModel | None = None
+        self._keeper = keeper
+        self._tell = tell
+        self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        self._newest: dict[str, int] | None = None
+        self._switch = 0
+        self._done: dict[str, Followed] = {}
+
+    def followed(self, model: str) -> Followed:
+        """Gives what became of the latest order about a model."""
+        return self._done.get(model, Followed())
 
     async def run(self) -> None:
-        """Follows every switch, for ever, through every outage of the store."""
-        while True:
-            try:
-                await self._follow(await self._parts.store.current_model())
-            except StoreError as exc:
-                _log.info("switch_not_seen", code=exc.code)
-            await anyio.sleep(_LOOK_S)
+        """Follows for ever, through every outage of the store."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                try:
+                    await self._look(tasks)
+                except StoreError as exc:
+                    _log.info("models_not_followed", code=exc.code)
+                await anyio.sleep(_LOOK_S)
 
-    async def _follow(self, current: CurrentModel | None) -> None:
-        if current is None or current == self._followed or not self._is_ready(current.model):
+    async def _look(self, tasks: TaskGroup) -> None:
+        store = self._parts.store
+        current = await store.current_model()
+        orders = orders_of(current, await store.model_wishes())
+        if self._newest is None:
+            self._newest = passed_over(orders, await store.server_time())
+            self._done = {model: Followed(number) for model, number in self._newest.items()}
+        self._switch = 0 if current is None else current.number
+        for order in orders:
+            if order.number > self._newest.get(order.model, 0):
+                self._newest[order.model] = order.number
+                if order.model in self._parts.served:
+                    tasks.start_soon(self._follow, order)
+        if current is not None and not current.is_settled:
+            await self._judge(current)
+
+    async def _judge(self, current: CurrentModel) -> None:
+        """Settles a switch whose model this worker has loaded; takes back one that is hopeless."""
+        store, mine = self._parts.store, self.followed(current.model)
+        if mine.number < current.number:
             return
-        self._followed = current
-        if current.model not in self._parts.served:
+        if not mine.refusal:
+            await store.settle_switch(current.number)
             return
+        refusal = switch_refusal(current, await store.workers())
+        if refusal and await store.fall_back(current.number, refusal):
+            _log.warning(
+                "model_switched",
+                model=current.model,
+                number=current.number,
+                outcome="taken_back",
+                why=refusal,
+            )
+
+    async def _follow(self, order: ModelOrder) -> None:
+        """Carries an order out, after earlier ones about the same model, and tells of it."""
+        async with self._locks[order.model]:
+            if self._is_superseded(order):
+                return
+            refusal = await self._carry_out(order)
+            if refusal is None:
+                return
+            self._done[order.model] = Followed(order.number, refusal)
         try:
-            await self._parts.reader.load(current.model)
+            await self._tell()
+        except StoreError as exc:
+            _log.info("order_not_told", model=order.model, code=exc.code)  # the heartbeat will
+
+    async def _carry_out(self, order: ModelOrder) -> str | None:
+        """Gives why it failed; empty = it did not, None = a later order takes its place."""
+        why = {"why": "switch" if order.is_switch else "wish", "number": order.number}
+        try:
+            if order.action is ModelAction.UNLOAD:
+                if await self._parts.reader.unload(order.model):
+                    _log.info("model_unloaded", model=order.model, **why)
+                return ""
+            if not await self._fetched(order):
+                return None
+            await self._parts.reader.load(order.model)
         except OcrApiError as exc:
-            _log.warning("model_not_loaded", model=current.model, code=exc.code, detail=exc.detail)
-        else:
-            _log.info("model_loaded", model=current.model)
+            told = {"code": exc.code, "detail": exc.detail}
+            _log.warning("model_not_loaded", model=order.model, **why, **told)
+            return exc.detail
+        _log.info("model_loaded", model=order.model, **why)
+        return ""
+
+    async def _fetched(self, order: ModelOrder) -> bool:
+        """Waits until the weights are here; False = a later order takes the place of this one.
+
+        Raises:
+            OcrApiError: They cannot be had.
+        """
+        if not self._keeper.is_ready(order.model):
+            self._keeper.ask(order.model)
+        while not self._keeper.is_ready(order.model):
+            refusal = self._keeper.refusal(order.model)
+            if refusal is not None:
+                raise refusal
+            if self._is_superseded(order):
+                return False
+            await anyio.sleep(_LOOK_S)
+        return True
+
+    def _is_superseded(self, order: ModelOrder) -> bool:
+        return is_superseded(order, self._newest or {}, self._switch)

@@ -165,6 +165,10 @@ class PageReader:
         """Loads a model ahead of its first page; see `LoadedModels.load`."""
         await self._models.load(model)
 
+    async def unload(self, model: str) -> bool:
+        """Ends a model's processes; see `LoadedModels.unload`."""
+        return await self._models.unload(model)
+
     def state(self, model: str) -> ModelState:
         """Gives what became of loading a model last."""
         return self._models.state(model)

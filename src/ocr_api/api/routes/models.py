@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import anyio
+from datetime import UTC, datetime
+
 from fastapi import APIRouter, Request, Response
 
 from ocr_api.api.answers import json_response
 from ocr_api.api.body import read_model
-from ocr_api.api.model_choice import (
-    ModelPicture,
-    default_choice,
-    look_at_models,
-    requested_by_default,
-)
+from ocr_api.api.model_choice import default_choice, look_at_models, requested_by_default
+from ocr_api.api.model_orders import act, switch
 from ocr_api.api.model_views import model_view, status_of_model, worker_views
-from ocr_api.api.openapi import CURRENT_MODEL, MODEL_LIST, ONE_MODEL, SWITCH
+from ocr_api.api.openapi import CURRENT_MODEL, LOAD, MODEL_LIST, ONE_MODEL, SWITCH, UNLOAD
 from ocr_api.api.services import FromApp, Services
-from ocr_api.api.waiting import read_wait, unless_gone
+from ocr_api.api.waiting import read_wait
 from ocr_api.catalog import AUTO
-from ocr_api.errors import ModelUnavailableError
-from ocr_api.wire import CurrentModelView, ModelList, SwitchRequest, SwitchView
+from ocr_api.store import ModelAction, SwitchFailure
+from ocr_api.wire import CurrentModelView, ModelList, SwitchFailureView, SwitchRequest
 
 router = APIRouter(tags=["models"])
-
-_LOOK_AGAIN_S = 0.5
 
 
 @router.get("/models", **MODEL_LIST)
@@ -47,15 +42,18 @@ async def show_current(services: FromApp) -> Response:
     """Tells which model serves jobs that name none, by the workers' own reports."""
     picture = await look_at_models(services)
     current = default_choice(picture, await requested_by_default(services))
+    switched = await services.store.current_model()
     queues = await services.store.queue_lengths()
     return json_response(
         CurrentModelView(
             model=current.model,
             requested_model=current.requested_model,
+            previous_model=None if switched is None else switched.previous,
             status=status_of_model(picture, current.model),
             is_processing=any(worker.busy_pages for worker in picture.workers),
             workers=worker_views(picture.workers, queues),
             warnings=[] if current.warning is None else [current.warning],
+            last_failure=None if switched is None else _failure_view(switched.failure),
         )
     )
 
@@ -65,24 +63,22 @@ async def switch_model(request: Request, services: FromApp) -> Response:
     """Makes a model the one of jobs that name none; jobs submitted before keep theirs."""
     wait = read_wait(request, services.limits.max_wait_s)
     wish = await read_model(request, services.limits, SwitchRequest)
-    picture = await look_at_models(services)
-    found = picture.availability(wish.model)
-    if not found.is_available:
-        msg = f"Model '{wish.model}' cannot run here: {found.reason}"
-        raise ModelUnavailableError(msg, model=wish.model)
-    switched = await services.store.switch_model(wish.model, services.default_model)
-    if wait.seconds > 0:
-        picture = await unless_gone(
-            request, lambda: _picture_when_loaded(services, wish.model, wait.seconds)
-        )
-    return json_response(
-        SwitchView(
-            previous_model=switched.previous or services.default_model,
-            current_model=switched.model,
-            status=status_of_model(picture, switched.model),
-            message=f"Jobs that name no model now get '{switched.model}'.",
-        )
-    )
+    return json_response(await switch(request, services, wish.model, wait))
+
+
+@router.post("/models/{model_id}/load", **LOAD)
+async def load_model(request: Request, services: FromApp, model_id: str) -> Response:
+    """Has every worker that can load a model, its weights fetched before where they are missing."""
+    return await _act(request, services, model_id, ModelAction.LOAD)
+
+
+@router.post("/models/{model_id}/unload", **UNLOAD)
+async def unload_model(request: Request, services: FromApp, model_id: str) -> Response:
+    """Ends a model's processes once the pages in work are read; its memory is free again.
+
+    Pages that wait for it, or come later, have it loaded again.
+    """
+    return await _act(request, services, model_id, ModelAction.UNLOAD)
 
 
 @router.get("/models/{model_id}", **ONE_MODEL)
@@ -99,15 +95,16 @@ async def show_model_status(services: FromApp, model_id: str) -> Response:
     return await show_model(services, model_id)
 
 
-async def _picture_when_loaded(services: Services, model_id: str, wait_s: float) -> ModelPicture:
-    stop_at = anyio.current_time() + wait_s
-    while True:
-        picture = await look_at_models(services)
-        status = status_of_model(picture, model_id)
-        # `auto` itself is never loaded: its models are, with the first page that needs them.
-        is_possible = picture.availability(model_id).is_available
-        ended = model_id == AUTO or status in {"loaded", "failed"} or not is_possible
-        left_s = stop_at - anyio.current_time()
-        if ended or left_s <= 0 or services.held.is_stopping:
-            return picture
-        await services.held.wait(min(left_s, _LOOK_AGAIN_S), anyio.sleep_forever)
+async def _act(
+    request: Request, services: Services, model_id: str, action: ModelAction
+) -> Response:
+    wait = read_wait(request, services.limits.max_wait_s)
+    answer = await act(request, services, model_id, action, wait)
+    return json_response(answer.view, status=200 if answer.is_over else 202)
+
+
+def _failure_view(failure: SwitchFailure | None) -> SwitchFailureView | None:
+    if failure is None:
+        return None
+    at = datetime.fromtimestamp(failure.at, UTC)
+    return SwitchFailureView(model=failure.model, reason=failure.reason, at=at)
