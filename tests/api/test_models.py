@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import httpx
 import pytest
@@ -166,3 +168,145 @@ def test_best_report_prefers_a_worker_that_can() -> None:
     )
     assert found["m"] == ModelReport(loaded=2, status="loaded", memory_mib=150)
     assert best_reports([worker_report("a", m=UNABLE)])["m"].reason == "No GPU here."
+
+
+async def test_models_of_a_dead_worker_are_loaded_nowhere(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    fetching = ModelReport(status="downloading", done_bytes=5, total_bytes=9)
+    await services.store.report(worker_report("w1", tesseract=LOADED, got=fetching), 0.2)
+    assert (await client.get("/models/tesseract")).json()["is_loaded"] is True
+    await anyio.sleep(0.3)
+    body = (await client.get("/models/tesseract")).json()
+    assert (body["is_loaded"], body["status"], body["is_available"]) == (False, "ready", True)
+    body = (await client.get("/models/got")).json()
+    assert (body["status"], body["progress"]) == ("not_found", None)
+    assert (await client.get("/models/current")).json()["workers"] == []
+
+
+async def test_unloading_is_told_while_pages_are_read(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    await services.store.report(worker_report("w1", got=replace(LOADED, status="unloading")), 60)
+    assert (await client.get("/models/got")).json()["status"] == "unloading"
+    await services.store.report(worker_report("w2", got=LOADED), 60)
+    assert (await client.get("/models/got")).json()["status"] == "loaded"
+
+
+async def test_wish_is_kept_for_the_workers_and_answered_when_all_followed(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    await services.store.report(worker_report("w1", got=ABLE), 60)
+    await services.store.report(worker_report("w2", got=ABLE), 60)
+    await services.store.report(worker_report("w3", got=UNABLE), 60)
+    answer = await client.post("/models/got/load")
+    assert (answer.status_code, answer.json()["status"]) == (202, "ready")
+    (wish,) = await services.store.model_wishes()
+    assert (wish.model, wish.action) == ("got", "load")
+
+    async def follow() -> None:
+        for worker in ("w1", "w2"):
+            await anyio.sleep(0.1)
+            number = (await services.store.model_wishes())[0].number
+            followed = replace(LOADED, followed=number)
+            await services.store.report(worker_report(worker, got=followed), 60)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follow)
+        answer = await client.post("/models/got/load?wait=15")
+    assert answer.status_code == 200
+    assert answer.json() == {"model": "got", "status": "loaded", "message": "'got' is loaded."}
+
+
+async def test_failed_load_is_told_with_its_reason(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    await services.store.report(worker_report("w1", got=ABLE), 60)
+
+    async def fail() -> None:
+        await anyio.sleep(0.2)
+        number = (await services.store.model_wishes())[0].number
+        failed = ModelReport(status="failed", followed=number, refusal="No room.")
+        await services.store.report(worker_report("w1", got=failed), 60)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(fail)
+        answer = await client.post("/models/got/load?wait=15")
+    assert answer.status_code == 200
+    assert answer.json() == {"model": "got", "status": "failed", "message": "No room."}
+
+
+async def test_impossible_wishes_are_refused(client: httpx.AsyncClient, services: Services) -> None:
+    await services.store.report(worker_report("w1", got=UNABLE, tesseract=ABLE), 60)
+    for action in ("load", "unload"):
+        answer = await client.post(f"/models/nonsense/{action}")
+        assert_problem(answer, 404, "unknown_model")
+        answer = await client.post(f"/models/got/{action}")
+        problem = assert_problem(answer, 409, "model_unavailable")
+        assert "No GPU here." in str(problem["detail"])
+        answer = await client.post(f"/models/auto/{action}")
+        assert_problem(answer, 409, "model_unavailable")
+        answer = await client.post(f"/models/tesseract/{action}?wait=soon")
+        assert_problem(answer, 422, "invalid_option")
+    assert await services.store.model_wishes() == []
+
+
+async def test_wish_without_workers_says_so(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/models/tesseract/load")
+    assert answer.status_code == 202
+    assert "No worker is alive" in answer.json()["message"]
+
+
+async def test_switch_that_is_taken_back_is_told_by_every_replica(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    await services.store.report(worker_report("w1", got=ABLE, tesseract=LOADED), 60)
+    await client.post("/models/switch", json={"model": "tesseract"})
+
+    async def take_back() -> None:
+        await anyio.sleep(0.2)
+        current = await services.store.current_model()
+        assert current is not None
+        job = (await client.post("/ocr", content=PNG)).json()["job_id"]
+        assert (await services.store.get(job)).model == "got"
+        await services.store.fall_back(current.number, "No room.")
+        assert (await services.store.get(job)).model == "tesseract"
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take_back)
+        answer = await client.post("/models/switch?wait=15", json={"model": "got"})
+    told = answer.json()
+    assert (told["status"], told["current_model"]) == ("failed", "tesseract")
+    assert "No room." in told["message"]
+    async with open_client(services) as replica:
+        current = (await replica.get("/models/current")).json()
+        assert (current["model"], current["previous_model"]) == ("tesseract", "got")
+        assert current["last_failure"]["model"] == "got"
+        assert current["last_failure"]["reason"] == "No room."
+        again = await replica.post("/models/switch", json={"model": "auto"})
+    assert again.json()["previous_model"] == "tesseract"
+
+
+async def test_jobs_of_the_fallback_go_back_to_it(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    """The default `qari` cannot run here, and `auto` serves in its place."""
+    await client.post("/models/switch", json={"model": "tesseract"})
+    job = (await client.post("/ocr", content=PNG)).json()["job_id"]
+    current = await services.store.current_model()
+    assert current is not None
+    await services.store.fall_back(current.number, "No room.")
+    assert (await services.store.get(job)).model == "auto"
+    body = (await client.get("/models/current")).json()
+    assert (body["model"], body["requested_model"]) == ("auto", "qari")
+
+
+async def test_switch_to_a_model_that_is_loaded_holds_for_good_at_once(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    await services.store.report(worker_report("w1", got=LOADED, tesseract=ABLE), 60)
+    for model, is_settled in (("tesseract", False), ("got", True), ("auto", True)):
+        await client.post("/models/switch", json={"model": model})
+        current = await services.store.current_model()
+        assert current is not None
+        assert (current.model, current.is_settled) == (model, is_settled)

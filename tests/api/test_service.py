@@ -245,6 +245,8 @@ async def test_openapi_document_names_every_route_and_problem(client: httpx.Asyn
         "/models",
         "/models/current",
         "/models/{model_id}",
+        "/models/{model_id}/load",
+        "/models/{model_id}/unload",
         "/models/{model_id}/status",
         "/models/switch",
         "/health",

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.service import Service, eventually, generating_catalog, is_running, running, small_png
+from tests.service import (
+    Service,
+    eventually,
+    free_port,
+    generating_catalog,
+    is_running,
+    running,
+    small_png,
+)
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -31,6 +42,24 @@ def post(service: Service, path: str, **body: str) -> dict[str, Any]:
     answer = service.client.post(path, json=body or None)
     assert answer.status_code in {200, 202}, answer.text
     return dict(answer.json())
+
+
+def command(service: Service, *words: str, url: str = "") -> tuple[int, str]:
+    """Runs `ocr-api models`; gives its exit code and what it printed."""
+    where = url or f"http://127.0.0.1:{service.port}"
+    done = subprocess.run(
+        [sys.executable, "-m", "ocr_api.cli.main", "models", *words, "--url", where],
+        env={
+            "PATH": os.environ["PATH"],
+            "COLUMNS": "200",
+            "CATALOG_FILE": str(service.data_dir.parent / "catalog.toml"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stdout + done.stderr
 
 
 def current(service: Service) -> dict[str, Any]:
@@ -107,6 +136,30 @@ def test_switch_that_nobody_decided_before_the_restart_is_taken_back_after_it(
     service.stop()
     service.start()
     eventually(lambda: current(service)["model"] == before, 20)
+
+
+def test_command_orders_and_tells_the_live_state(service: Service) -> None:
+    assert command(service, "switch", "one") == (
+        0,
+        "loaded: Jobs that name no model now get 'one'.\n",
+    )
+    assert command(service, "load", "two") == (0, "loaded: 'two' is loaded.\n")
+    code, table = command(service, "list")
+    assert code == 0
+    rows = {line.split()[0]: line for line in table.splitlines() if line.strip()}
+    assert "loaded, current" in rows["one"]
+    assert " loaded " in rows["two"]
+    assert command(service, "unload", "two") == (0, "ready: 'two' is unloaded.\n")
+    code, told = command(service, "switch", "nonsense")
+    assert (code, "[unknown_model]" in told) == (1, True)
+    assert command(service, "load", "broken")[0] == 1
+
+
+def test_command_says_where_no_service_answers(service: Service) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    code, told = command(service, "load", "two", url=url)
+    assert (code, "[service_unreachable]" in told) == (1, True)
+    assert command(service, "list", url=url)[0] == 0
 
 
 def test_killed_workers_models_vanish_within_seconds(service: Service) -> None:

@@ -16,6 +16,7 @@ filenames.py        names of uploads, fit for display
 options.py          what the caller chose, checked
 model_choice.py     which model serves, by the workers' own reports
 model_views.py      models and workers as callers see them
+model_orders.py     switches, loads and unloads: kept for the workers, waited for
 answers.py          jobs and pages with their results
 negotiation.py      which form of a result a caller wants
 rendered.py         results in that form, streamed page by page
@@ -27,4 +28,5 @@ host_check.py       no foreign web page reaches an open service
 headers.py          security headers
 openapi.py          the OpenAPI document
 openapi_requests.py what the document says of requests: headers, options, bodies
+openapi_examples.py examples of answers
 """

@@ -49,7 +49,7 @@ async def switch(request: Request, services: Services, model: str, wait: Wait) -
         model,
         services.default_model,
         serving=Serving(serving.requested_model, serving.model),
-        needs_loading=model != AUTO,
+        needs_loading=model != AUTO and status_of_model(picture, model) != "loaded",
     )
     _log.info(
         "model_switched",
@@ -122,10 +122,12 @@ async def _switch_is_over(services: Services, switched: CurrentModel) -> bool:
     now = await services.store.current_model()
     if now is None or now.number != switched.number or now.is_settled:
         return True
-    # A worker of the release before loads the model and never settles the switch.
     picture = await look_at_models(services)
-    is_loaded = status_of_model(picture, switched.model) == "loaded"
-    return is_loaded or not picture.availability(switched.model).is_available
+    if status_of_model(picture, switched.model) == "loaded":
+        # Noted before the caller knows, so that a further switch counts on it.
+        await services.store.settle_switch(switched.number)
+        return True
+    return not picture.availability(switched.model).is_available
 
 
 async def _switch_view(services: Services, switched: CurrentModel) -> SwitchView:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Never, TypeVar
+from urllib.parse import quote
 
 import anyio
 import typer
@@ -14,8 +15,9 @@ import typer
 from ocr_api import __version__
 from ocr_api.api.app import run_api
 from ocr_api.catalog import AUTO
-from ocr_api.cli import jobs, weights
+from ocr_api.cli import jobs, model_service, weights
 from ocr_api.cli.doctor import audit_stores, examine, print_findings
+from ocr_api.cli.model_service import DEFAULT_URL, live_states
 from ocr_api.cli.models import print_models
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.read import OutputForm, ReadRequest, read_files
@@ -44,13 +46,18 @@ jobs_app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 
-models_app = typer.Typer(help="List the models, and fetch or carry their weights.")
+models_app = typer.Typer(help="List, switch, load and unload models; fetch or carry their weights.")
 app.add_typer(models_app, name="models")
 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on [API_HOST].")]
 PortOption = Annotated[int | None, typer.Option(help="Port to listen on [API_PORT].")]
 DataOption = Annotated[Path | None, typer.Option(help="Folder of all data [DATA_DIR].")]
 LimitOption = Annotated[int, typer.Option(min=1, help="Most jobs that are shown.")]
+ModelArgument = Annotated[str, typer.Argument(help="Id of the model.")]
+UrlOption = Annotated[str, typer.Option(help="Where the service runs.")]
+WaitOption = Annotated[
+    float, typer.Option(min=0, help="Seconds to wait for the workers; 0 = not at all.")
+]
 ProcessesOption = Annotated[
     int | None, typer.Option(help="Pages read at the same time [WORKER_PROCESSES].")
 ]
@@ -145,19 +152,46 @@ def read_command(
 
 @models_app.callback(invoke_without_command=True)
 def models_callback(context: typer.Context) -> None:
-    """List the models, and fetch or carry their weights."""
+    """List, switch, load and unload models; fetch or carry their weights."""
     if context.invoked_subcommand is None:
         models_list_command()
 
 
 @models_app.command("list")
-def models_list_command(data_dir: DataOption = None) -> None:
-    """List the models, why one cannot run here, and whether its weights are here."""
+def models_list_command(data_dir: DataOption = None, url: UrlOption = DEFAULT_URL) -> None:
+    """List the models, why one cannot run here, and whether its weights are here.
+
+    Where a service runs at --url, its state of each model too.
+    """
     settings = _settings(data_dir=data_dir)
     try:
-        print_models(settings)
+        print_models(settings, live_states(url))
     except OcrApiError as exc:
         _fail(exc)
+
+
+@models_app.command("switch")
+def models_switch_command(
+    model: ModelArgument, url: UrlOption = DEFAULT_URL, wait: WaitOption = 60
+) -> None:
+    """Make a model the one of jobs that name none, in the service at --url."""
+    _order(url, "/models/switch", {"model": model}, wait)
+
+
+@models_app.command("load")
+def models_load_command(
+    model: ModelArgument, url: UrlOption = DEFAULT_URL, wait: WaitOption = 60
+) -> None:
+    """Load a model ahead of its first page, in the service at --url."""
+    _order(url, f"/models/{quote(model, safe='')}/load", None, wait)
+
+
+@models_app.command("unload")
+def models_unload_command(
+    model: ModelArgument, url: UrlOption = DEFAULT_URL, wait: WaitOption = 60
+) -> None:
+    """Free a model's memory once the pages in work are read, in the service at --url."""
+    _order(url, f"/models/{quote(model, safe='')}/unload", None, wait)
 
 
 @models_app.command("pull")
@@ -259,6 +293,14 @@ def jobs_retry_command(
     settings = _settings(data_dir=data_dir)
     chosen = tuple(job_ids or ())
     raise typer.Exit(_run(lambda: jobs.retry_jobs(settings, chosen, all_failed=all_failed)))
+
+
+def _order(url: str, path: str, body: Mapping[str, str] | None, wait_s: float) -> Never:
+    try:
+        outcome = model_service.order(url, path, body, wait_s)
+    except OcrApiError as exc:
+        _fail(exc)
+    raise typer.Exit(outcome)
 
 
 def _settings(**overrides: object) -> Settings:

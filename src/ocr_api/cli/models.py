@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.table import Table
 
@@ -11,8 +13,12 @@ from ocr_api.settings import Settings
 from ocr_api.weights import Standing
 
 
-def print_models(settings: Settings) -> None:
+def print_models(settings: Settings, live: Mapping[str, str]) -> None:
     """Prints a table of the models as this machine sees them.
+
+    Args:
+        settings: Of this machine.
+        live: By model, its state in a service that runs; empty = none does.
 
     Raises:
         SettingsError: The operator's catalog cannot be understood.
@@ -21,13 +27,14 @@ def print_models(settings: Settings) -> None:
     stand = standings(settings, catalog)
     host = host_of(settings, stand)
     table = Table(box=None, pad_edge=False)
-    for heading in ("model", "runs here", "weights", "best for"):
+    for heading in ("model", *(["state"] if live else []), "runs here", "weights", "best for"):
         table.add_column(heading, overflow="fold")
     for model_id in catalog.known_ids:
         found = catalog.availability(model_id, host)
         marked = f"{model_id} (default)" if model_id == settings.default_model else model_id
         table.add_row(
             marked,
+            *([live.get(model_id, "")] if live else []),
             "yes" if found.is_available else f"no: {found.reason}",
             _weights(catalog, model_id, stand.get(model_id, Standing())),
             _use(catalog, model_id),

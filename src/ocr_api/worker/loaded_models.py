@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from ocr_api.catalog import Catalog, Host, ModelSpec
 from ocr_api.errors import ModelLoadError, ModelUnavailableError, OcrApiError
 from ocr_api.messages import Failed, ModelLoaded
+from ocr_api.observability import get_logger
 from ocr_api.store import ModelReport
 from ocr_api.worker.batcher import Batcher, BatchPlan
 from ocr_api.worker.child_pool import ChildPool
@@ -21,6 +22,7 @@ from ocr_api.worker.child_process import ChildProcess
 from ocr_api.worker.model_loading import load_request
 from ocr_api.worker.reader_plan import ReaderPlan
 
+_log = get_logger(__name__)
 _GRACE_S = 0.25
 """Seconds in which a child must heed an order to stop; waiting longer costs more than loading."""
 
@@ -91,6 +93,7 @@ class LoadedModels:
         self._batchers: dict[str, Batcher] = {}
         self._loading: Counter[str] = Counter()
         self._unloading: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
         self._loaded: dict[str, ModelLoaded] = {}
         self._failures: dict[str, tuple[str, float]] = {}
 
@@ -102,8 +105,13 @@ class LoadedModels:
             ModelUnavailableError: It cannot run here.
         """
         pool = self.batcher(model).pool
-        if not pool.children:
+        if pool.children:
+            return
+        self._asked[model] += 1
+        try:
             await pool.warm()
+        finally:
+            self._asked[model] -= 1
 
     async def unload(self, model: str) -> bool:
         """Ends a model's children when the pages in work are read; False = none was loaded.
@@ -175,6 +183,8 @@ class LoadedModels:
         finally:
             self._loading[spec.id] -= 1
         self._failures.pop(spec.id, None)
+        if not self._asked[spec.id]:  # else whoever asked tells it
+            _log.info("model_loaded", model=spec.id, why="page")
 
     async def _ask_to_load(self, spec: ModelSpec, child: ChildProcess) -> ModelLoaded:
         loading = self._plan.loading

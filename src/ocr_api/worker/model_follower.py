@@ -108,9 +108,13 @@ class ModelFollower:
                 return
             self._done[order.model] = Followed(order.number, refusal)
         try:
+            if order.is_switch and not refusal:
+                await self._parts.store.settle_switch(order.number)
             await self._tell()
         except StoreError as exc:
-            _log.info("order_not_told", model=order.model, code=exc.code)  # the heartbeat will
+            _log.info(
+                "order_not_told", model=order.model, code=exc.code
+            )  # the next look and heartbeat do
 
     async def _carry_out(self, order: ModelOrder) -> str | None:
         """Gives why it failed; empty = it did not, None = a later order takes its place."""
