@@ -63,7 +63,7 @@ def main() -> None:
     for name in arguments.names:
         with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
             folder = write_checkpoint(name, Path(scratch) / name)
-            for quantization in _QUANTIZATIONS:
+            for quantization in arguments.quantizations:
                 row = _measure(name, folder, quantization, arguments)
                 _say(row.text())
                 _say(f"<!-- {json.dumps(row.ours[0])} -->")
@@ -73,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=list(ARCHITECTURES))
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--quantizations", nargs="*", default=list(_QUANTIZATIONS))
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--scratch", type=Path, default=None)
     parser.add_argument("--tokens", type=int, default=64)

@@ -9,7 +9,7 @@ from PIL import Image
 from transformers import Qwen2VLProcessor
 from transformers.processing_utils import ProcessorMixin
 
-from tests.checkpoints import prompts
+from ocr_api.engines.vision_language import deepseek, qari
 
 TEXT = "text"
 MARKDOWN = "markdown"
@@ -17,13 +17,13 @@ CROPPED = "cropped"
 """GOT alone: the page in pieces, which its small checkpoint never learned."""
 
 _DEEPSEEK_PROMPTS = {
-    TEXT: prompts.DEEPSEEK_TEXT_PROMPT,
-    MARKDOWN: prompts.DEEPSEEK_MARKDOWN_PROMPT,
+    TEXT: deepseek.TEXT_PROMPT,
+    MARKDOWN: deepseek.LAYOUT_PROMPT,
 }
 _QARI_MESSAGES = [
     {
         "role": "user",
-        "content": [{"type": "image"}, {"type": "text", "text": prompts.QARI_PROMPT}],
+        "content": [{"type": "image"}, {"type": "text", "text": qari.PROMPT}],
     }
 ]
 

@@ -16,7 +16,7 @@ from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import
     DeepseekOcr2ImageProcessorPil,
 )
 
-from tests.checkpoints.prompts import DEEPSEEK_MARKDOWN_PROMPT, DEEPSEEK_TEXT_PROMPT
+from ocr_api.engines.vision_language.deepseek import LAYOUT_PROMPT, TEXT_PROMPT
 from tests.checkpoints.tokens import make_tokenizer
 from tests.checkpoints.train.lessons import Pupil
 from tests.checkpoints.train.sheets import ENDLESS_WORD
@@ -33,7 +33,7 @@ _SPECIAL = ("<image>", "<|grounding|>", "<|ref|>", "<|/ref|>", "<|det|>", "<|/de
 def make() -> Pupil:
     """An untrained model with its processor."""
     tokenizer = make_tokenizer(
-        [DEEPSEEK_TEXT_PROMPT, DEEPSEEK_MARKDOWN_PROMPT, f" {ENDLESS_WORD}"],
+        [TEXT_PROMPT, LAYOUT_PROMPT, f" {ENDLESS_WORD}"],
         _SPECIAL,
         {"bos_token": _BOS, "eos_token": _EOS, "pad_token": _PAD},
         size=330,

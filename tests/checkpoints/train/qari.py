@@ -9,8 +9,8 @@ from typing import Any
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from ocr_api.engines.vision_language.qari import PROMPT
 from tests.checkpoints.asking import ImagesOnlyQwen2VLProcessor
-from tests.checkpoints.prompts import QARI_PROMPT
 from tests.checkpoints.tokens import make_tokenizer
 from tests.checkpoints.train.lessons import Pupil
 from tests.checkpoints.train.sheets import ENDLESS_WORD
@@ -50,7 +50,7 @@ _TEMPLATE = (
 def make() -> Pupil:
     """An untrained model with its processor."""
     tokenizer: Any = make_tokenizer(
-        [f"system\n{_SYSTEM}\n", "user\n", "assistant\n", QARI_PROMPT, f" {ENDLESS_WORD}"],
+        [f"system\n{_SYSTEM}\n", "user\n", "assistant\n", PROMPT, f" {ENDLESS_WORD}"],
         _SPECIAL,
         {"pad_token": "<|endoftext|>", "eos_token": "<|im_end|>"},
         size=490,
