@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,12 @@ from ocr_api.weights import (
     Verification,
     WeightsLookup,
     WeightsPlaces,
-    fingerprint_of,
     look_at_weights,
     record_verification,
 )
 from ocr_api.weights.verified import VERIFIED
 from tests.hub import model_files
+from tests.weights.records import verification_of
 
 SPEC = ModelSpec("tiny", "Tiny", "", "", weights=WeightsSource("maker/tiny"), quantization="4bit")
 COMMITS = ("a" * 40, "b" * 40)
@@ -31,23 +30,9 @@ def looked(places: WeightsPlaces, quantization: str | None = None) -> Standing:
     return look_at_weights(SPEC, WeightsLookup(places), rule, quantization)
 
 
-def verified(standing: Standing, **changes: object) -> Verification:
+def verified(standing: Standing, quantization: str = "4bit") -> Verification:
     assert standing.found is not None
-    known = Verification(
-        fingerprint=fingerprint_of(standing.found),
-        revision=standing.found.revision,
-        quantization="4bit",
-        device="cpu",
-        median_cer=0.01,
-        bound=0.1,
-        pages={"page.png": 0.01},
-        load_s=1.0,
-        page_s=2.0,
-        memory_mib=300,
-        versions={"torch": "2"},
-        verified_at="2026-01-01T00:00:00Z",
-    )
-    return replace(known, **changes)  # type: ignore[arg-type]
+    return verification_of(standing.found, quantization)
 
 
 @pytest.fixture
