@@ -36,6 +36,7 @@ def environment(hub: FakeHub, tmp_path: Path, catalog: Path, **more: str) -> Map
     return {
         "CATALOG_FILE": str(catalog),
         "HF_ENDPOINT": hub.url,
+        "HF_HUB_OFFLINE": "0",
         "HF_HOME": str(tmp_path / "hf"),
         "MODELS_DIR": str(tmp_path / "models"),
         **more,
