@@ -104,7 +104,10 @@ def holding(free_mib: int) -> Iterator[None]:
 
 
 def test_model_that_does_not_fit_is_refused_with_the_numbers() -> None:
-    with holding(free_mib=100), pytest.raises(ModelLoadError, match=r"about \d+ MiB on cuda and \d+ MiB are free"):
+    with (
+        holding(free_mib=100),
+        pytest.raises(ModelLoadError, match=r"about \d+ MiB on cuda and \d+ MiB are free"),
+    ):
         loaded_on_gpu("got", "none")
 
 
