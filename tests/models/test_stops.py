@@ -128,6 +128,7 @@ def test_cancelled_page_leaves_its_batch_alone(service: Service) -> None:
     job_id, pid = begin(service)
     files = ("deepseek-invoice.png", "deepseek-letter.png")
     ended, mate = (service.submit(page_bytes(file), model="endless") for file in files)
+    time.sleep(1)  # both are rendered by then, and wait for the model
     service.client.delete(f"/ocr/{job_id}")
     known = len(wait_for_text(service, mate))
     assert batches_of(service, pid)[-1] == 2
@@ -141,9 +142,11 @@ def test_pages_of_a_killed_child_are_read_by_the_next(service: Service) -> None:
     files = ("deepseek-letter.png", "deepseek-invoice.png", "deepseek-report.png")
     alone = {file: page_of(read(service, "tireless", file)) for file in files}
     pid = child_of(service, "tireless")
-    ahead = service.submit(page_bytes(files[0]), model="tireless")
-    wait_for_text(service, ahead)  # the others wait meanwhile, and are read together after it
+    wait_for_text(service, service.submit(page_bytes(files[0]), model="tireless"))
+    os.kill(pid, signal.SIGSTOP)  # meanwhile the others come to wait, and are read together
     jobs = {file: service.submit(page_bytes(file), model="tireless") for file in files}
+    time.sleep(1)
+    os.kill(pid, signal.SIGCONT)
     wait_for_text(service, jobs[files[0]])
     assert batches_of(service, pid)[-1] == len(files)
     os.kill(pid, signal.SIGKILL)
