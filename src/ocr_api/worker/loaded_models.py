@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from ocr_api.catalog import Catalog, Host, ModelSpec
 from ocr_api.errors import ModelLoadError, ModelUnavailableError, OcrApiError
 from ocr_api.messages import Failed, ModelLoaded
+from ocr_api.observability import get_logger
 from ocr_api.store import ModelReport
 from ocr_api.worker.batcher import Batcher, BatchPlan
 from ocr_api.worker.child_pool import ChildPool
@@ -21,6 +22,7 @@ from ocr_api.worker.child_process import ChildProcess
 from ocr_api.worker.model_loading import load_request
 from ocr_api.worker.reader_plan import ReaderPlan
 
+_log = get_logger(__name__)
 _GRACE_S = 0.25
 """Seconds in which a child must heed an order to stop; waiting longer costs more than loading."""
 
@@ -150,13 +152,22 @@ class LoadedModels:
         """Loads a model into a fresh child, and notes what came of it."""
         self._loading[spec.id] += 1
         try:
-            self._loaded[spec.id] = await self._ask_to_load(spec, child)
+            loaded = self._loaded[spec.id] = await self._ask_to_load(spec, child)
         except OcrApiError as exc:
             self._failures[spec.id] = (exc.detail, time.monotonic())
             raise
         finally:
             self._loading[spec.id] -= 1
         self._failures.pop(spec.id, None)
+        _log.info(
+            "model_loaded",
+            model=spec.id,
+            pid=child.pid,
+            memory_mib=loaded.memory_mib,
+            device=loaded.device,
+            quantization=loaded.quantization,
+            quantized_share=loaded.quantized_share,
+        )
 
     async def _ask_to_load(self, spec: ModelSpec, child: ChildProcess) -> ModelLoaded:
         loading = self._plan.loading
