@@ -100,6 +100,7 @@ class ModelReport:
         total_bytes: Of its weights; None = not known yet.
         followed: Number of the latest switch or wish about it that was carried out.
         refusal: Why that failed; empty = it did not.
+        verified: `make verify-weights` read pages with the very weights that it has or would load.
     """
 
     reason: str = ""
@@ -113,6 +114,7 @@ class ModelReport:
     total_bytes: int | None = None
     followed: int = 0
     refusal: str = ""
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

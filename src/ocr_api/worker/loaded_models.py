@@ -176,15 +176,23 @@ class LoadedModels:
         """Loads a model into a fresh child, and notes what came of it."""
         self._loading[spec.id] += 1
         try:
-            self._loaded[spec.id] = await self._ask_to_load(spec, child)
+            loaded = self._loaded[spec.id] = await self._ask_to_load(spec, child)
         except OcrApiError as exc:
             self._failures[spec.id] = (exc.detail, time.monotonic())
             raise
         finally:
             self._loading[spec.id] -= 1
         self._failures.pop(spec.id, None)
-        if not self._asked[spec.id]:  # else whoever asked tells it
-            _log.info("model_loaded", model=spec.id, why="page")
+        _log.info(
+            "model_loaded",
+            model=spec.id,
+            why="order" if self._asked[spec.id] else "page",
+            pid=child.pid,
+            memory_mib=loaded.memory_mib,
+            device=loaded.device,
+            quantization=loaded.quantization,
+            quantized_share=loaded.quantized_share,
+        )
 
     async def _ask_to_load(self, spec: ModelSpec, child: ChildProcess) -> ModelLoaded:
         loading = self._plan.loading

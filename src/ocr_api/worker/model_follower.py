@@ -131,7 +131,7 @@ class ModelFollower:
             told = {"code": exc.code, "detail": exc.detail}
             _log.warning("model_not_loaded", model=order.model, **why, **told)
             return exc.detail
-        _log.info("model_loaded", model=order.model, **why)
+        _log.info("model_load_followed", model=order.model, **why)
         return ""
 
     async def _fetched(self, order: ModelOrder) -> bool:
