@@ -1,23 +1,29 @@
 # make run   sets up everything and starts the service on port 8000
 # make test  sets up everything, then checks, then tests
 PYTHON ?= python3
+# Where the build of torch for vision-language models is taken from; empty = where pip looks anyway.
+# Without an NVIDIA GPU: make TORCH_INDEX=https://download.pytorch.org/whl/cpu test
+TORCH_INDEX ?=
+TORCH := $(shell grep '^torch==' constraints.txt)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup setup-dev run test check format bench stress clean
+.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos checkpoints clean
 
 setup: $(BIN)/ocr-api
 
 $(BIN)/ocr-api: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(PIP) -e .
 	@touch $@
 
 setup-dev: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt | setup
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) '$(TORCH)'
+	$(PIP) -e '.[dev,vlm]'
 	@touch $@
 
 run: setup
@@ -40,9 +46,25 @@ format: setup-dev
 bench: setup-dev
 	$(BIN)/python -m bench
 
+bench-queue: setup-dev
+	$(BIN)/python -m bench.queue
+	$(BIN)/python -m bench.submit
+
 stress: setup-dev
 	$(BIN)/python -m bench.fairness
 	$(BIN)/python -m bench.stress
+
+# Trains the small checkpoints that tests read pages with, minutes each; wants the `vlm` extra
+checkpoints: setup-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.checkpoints.train
+
+# FUZZ times as much as in the suite, with a seed of its own (FUZZ_SEED=… repeats a run)
+fuzz: setup-dev
+	FUZZ=$${FUZZ:-20} $(BIN)/python -m pytest -s --timeout 7200 tests/hostile/test_contract.py tests/hostile/test_intake.py
+
+# Long: 500 jobs while everything is killed, frozen and cut off; ARGS="--seed 7 --jobs 50" for less
+chaos: setup-dev
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,4 +1,5 @@
-"""Benchmarks of the service: `make bench`, and `python -m bench.document` for a long document.
+"""Benchmarks of the service: `make bench`; `make bench-queue` for the queue and for submissions.
 
-Figures are ratios within one run; nothing asserts.
+`python -m bench.document` tries a long document. Figures are ratios within one run; nothing
+asserts.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +37,25 @@ class Service:
         data_dir: Its data; kept over a restart.
         environment: Settings beside those of this class.
         processes: Pages read at the same time.
+        program: The module that is run; takes the options of `ocr-api serve`.
+        prefix: A command line that runs it, such as one that mounts a small disk first.
     """
 
     def __init__(
-        self, data_dir: Path, environment: Mapping[str, str] | None = None, processes: int = 2
+        self,
+        data_dir: Path,
+        environment: Mapping[str, str] | None = None,
+        processes: int = 2,
+        program: str = "ocr_api.cli.main",
+        prefix: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self.port = free_port()
         self.log = data_dir.with_name(f"{data_dir.name}.log")
         self._environment = dict(environment or {})
         self._processes = processes
+        self._program = program
+        self._prefix = tuple(prefix)
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=30
@@ -59,7 +69,7 @@ class Service:
 
     def start(self, *, wait: bool = True) -> None:
         """Starts it and waits until it is ready."""
-        command = [sys.executable, "-m", "ocr_api.cli.main", "serve"]
+        command = [*self._prefix, sys.executable, "-m", self._program, "serve"]
         options = ["--port", str(self.port), "--data-dir", str(self.data_dir)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -149,10 +159,13 @@ class Service:
 
 @contextlib.contextmanager
 def running(
-    data_dir: Path, environment: Mapping[str, str] | None = None, processes: int = 2
+    data_dir: Path,
+    environment: Mapping[str, str] | None = None,
+    processes: int = 2,
+    program: str = "ocr_api.cli.main",
 ) -> Iterator[Service]:
     """A service for the time of the context."""
-    service = Service(data_dir, environment, processes)
+    service = Service(data_dir, environment, processes, program)
     try:
         service.start()
         yield service
@@ -209,6 +222,25 @@ def scripted_catalog(path: Path, **settings: object) -> Path:
         f'engine = "ocr_api.engines.scripted:ScriptedEngine"\nsettings = {{ {told} }}\n'
     )
     return path
+
+
+def generating_catalog(path: Path, **models: Mapping[str, object]) -> Path:
+    """Writes an operator's catalog with generating models of the scripted engine.
+
+    Each runs in one process that reads up to 4 pages together and writes a word at a time.
+    """
+    path.write_text("".join(_generating_entry(model, told) for model, told in models.items()))
+    return path
+
+
+def _generating_entry(model: str, settings: Mapping[str, object]) -> str:
+    told = ", ".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
+    return (
+        f'[models.{model}]\nname = "{model}"\nbest_for = "tests"\ninspect = false\n'
+        'engine = "ocr_api.engines.scripted:ScriptedEngine"\nquantization = "4bit"\n'
+        'prompt_modes = ["text", "layout"]\nallows_prompt = true\n'
+        f"batch_pages = 4\ninstances = 1\nsettings = {{ {told} }}\n"
+    )
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -43,6 +43,14 @@ def test_hosts_are_a_comma_separated_list(monkeypatch: pytest.MonkeyPatch) -> No
     assert load_settings().allowed_hosts == ("ocr.example", "other.example")
 
 
+def test_quantization_is_chosen_by_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUANTIZATION", "qari:4bit, got:none")
+    assert load_settings().quantization_of == {"qari": "4bit", "got": "none"}
+    monkeypatch.setenv("QUANTIZATION", "qari:5bit")
+    with pytest.raises(SettingsError, match="QUANTIZATION"):
+        load_settings()
+
+
 def test_folders_follow_the_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA_DIR", "/srv/ocr")
     settings = load_settings()

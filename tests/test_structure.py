@@ -12,7 +12,11 @@ import ocr_api
 from tests.service import Service, running, small_png
 
 ROOT = Path(ocr_api.__file__).parent
-HEAVY = ("onnxruntime", "cv2", "tesserocr", "PIL", "pypdfium2", "pikepdf", "torch", "numpy")
+HEAVY = (
+    *("onnxruntime", "cv2", "tesserocr", "PIL", "pypdfium2", "pikepdf", "numpy"),
+    *("torch", "transformers", "huggingface_hub", "hf_xet", "bitsandbytes", "accelerate", "peft"),
+    *("safetensors", "tokenizers"),
+)
 
 
 def test_map_names_every_part_and_no_other() -> None:
@@ -33,7 +37,9 @@ def test_no_module_is_longer_than_400_lines() -> None:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("light") / "data") as started:
+    # Every light process tells on stderr what it imports; children get no such variable.
+    environment = {"PYTHONPROFILEIMPORTTIME": "1"}
+    with running(tmp_path_factory.mktemp("light") / "data", environment) as started:
         started.ended(started.submit(small_png(), model="scripted"))
         yield started
 
@@ -47,6 +53,14 @@ def test_light_process_has_loaded_no_heavy_library(service: Service, role: str) 
     loaded = [name for name in HEAVY if f"/site-packages/{name}" in maps]
     assert loaded == []
     assert "pydantic_core" in maps  # the way of looking works
+
+
+@pytest.mark.processes
+def test_no_light_process_has_imported_a_heavy_library(service: Service) -> None:
+    imported = re.findall(r"^import time: .*\| +([\w.]+)$", service.log.read_text(), re.MULTILINE)
+    assert {name.partition(".")[0] for name in imported}.isdisjoint(HEAVY)
+    for part in ("api.app", "worker.page_reader", "webhooks.main"):
+        assert f"ocr_api.{part}" in imported  # each of them has told
 
 
 @pytest.mark.processes

@@ -11,7 +11,8 @@ The map; each part imports only parts below it.
     store          jobs and queue in Valkey or Redis, uploads and results in an object store
     outbound       HTTP to the outside, guarded: public addresses only
     web            the page at /: static files that speak the public API only
-    engines        page images → page text, one file an engine
+    engines        page images → page text, one file an engine; vision_language: a package
+    weights        a model's files: found, verified, locked, fetched
     documents      upload → page images: the only code that decodes untrusted files
     catalog        which models exist, and which one `auto` chooses for a page
     wire           the JSON that callers see
@@ -20,9 +21,21 @@ The map; each part imports only parts below it.
     pages          page image, words, lines, blocks, boxes
     settings       every environment variable
     observability  logging
+    stopping       asked to stop by a signal, and given time to end
     errors         the error tree
 """
 
-from importlib.metadata import version
+from __future__ import annotations
 
-__version__ = version("ocr-api")
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> str:
+        """Gives `__version__` when it is asked for: what tells it takes long to load."""
+        if name != "__version__":
+            raise AttributeError(name)
+        return import_module("importlib.metadata").version("ocr-api")

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_api.errors import SettingsError
 
 OWN_PREFIX = "OCR_API_"
 MIB = 1024 * 1024
+QuantizationChoice = Annotated[str, StringConstraints(pattern=r"^[^:]+:(none|8bit|4bit)$")]
 
 
 class Settings(BaseSettings):
@@ -41,7 +42,8 @@ class Settings(BaseSettings):
     )
     models_dir: Path | None = Field(
         None,
-        description="Folder of model weights, for GPU models to come; default `DATA_DIR/models`.",
+        description="Folder of model weights, one plain folder a model, and of the record of what"
+        " was pulled; default `DATA_DIR/models`.",
     )
 
     # HTTP
@@ -54,6 +56,13 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Host names, beside localhost and IP addresses, that requests may be made to.",
+    )
+
+    request_head_timeout: float = Field(
+        20.0,
+        gt=0,
+        le=3600,
+        description="Seconds in which a connection must bring the head of a request.",
     )
 
     # Limits of intake
@@ -72,6 +81,9 @@ class Settings(BaseSettings):
     max_pages: int = Field(2000, ge=1, le=10_000, description="Most pages that one job may read.")
     max_metadata_bytes: int = Field(
         4096, ge=0, le=65536, description="Largest `metadata` of a job, in bytes of JSON."
+    )
+    max_prompt_characters: int = Field(
+        2000, ge=1, le=100_000, description="Longest `prompt` of a job, in characters."
     )
 
     max_queued_jobs: int = Field(
@@ -100,6 +112,20 @@ class Settings(BaseSettings):
     catalog_file: Path | None = Field(
         None, description="TOML file whose models are added to, or override, the built-in ones."
     )
+    allow_downloads: bool = Field(
+        default=True,
+        description="Whether weights may be fetched from the hub when a model is first needed.",
+    )
+    cpu_models: bool = Field(
+        default=False,
+        description="Whether models made for a GPU may run on the CPU where there is none: "
+        "minutes a page.",
+    )
+    quantization: Annotated[tuple[QuantizationChoice, ...], NoDecode] = Field(
+        (),
+        description="Quantization in place of the catalog's: `<model>:none`, `<model>:8bit` or "
+        "`<model>:4bit`, comma-separated.",
+    )
     tessdata_prefix: Path | None = Field(
         None, description="Folder with further `.traineddata` files for Tesseract."
     )
@@ -114,6 +140,13 @@ class Settings(BaseSettings):
         le=86400,
         description="Seconds of processing that a page may take, its attempts together."
         " A job has as much for each of its pages.",
+    )
+    cpu_model_timeout: float = Field(
+        1800.0,
+        gt=0,
+        le=86400,
+        description="In place of `JOB_TIMEOUT` for a model that runs without the GPU it is made "
+        "for.",
     )
     max_attempts: int = Field(
         3, ge=1, le=100, description="Attempts at a page before it fails for good."
@@ -175,7 +208,7 @@ class Settings(BaseSettings):
         "auto", description="`console` for people, `json` for machines; `auto` asks the terminal."
     )
 
-    @field_validator("allowed_hosts", "webhook_allowed_networks", mode="before")
+    @field_validator("allowed_hosts", "quantization", "webhook_allowed_networks", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
@@ -215,6 +248,12 @@ class Settings(BaseSettings):
     def webhook_waits_s(self) -> tuple[float, ...]:
         """Seconds before the first, second, ... retry of a webhook."""
         return tuple(float(wait) for wait in self.webhook_retry_waits.split(","))
+
+    @property
+    def quantization_of(self) -> Mapping[str, str]:
+        """The quantization that the operator chose, by model id."""
+        pairs = (choice.rpartition(":") for choice in self.quantization)
+        return {model: kind for model, _, kind in pairs}
 
     @property
     def reader_count(self) -> int:

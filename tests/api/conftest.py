@@ -12,6 +12,7 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
 from ocr_api.api.app import create_app
 from ocr_api.api.services import Limits, Services
@@ -57,6 +58,13 @@ async def services(server_url: str, tmp_path: Path) -> AsyncIterator[Services]:
             host_check=lambda model: Availability("No GPU." if model == "qari" else ""),
             version="1.2.3",
         )
+
+
+@pytest.fixture
+async def redis(server_url: str) -> AsyncIterator[Redis]:
+    """The server that the services use."""
+    async with connect(server_url) as client:
+        yield client
 
 
 @asynccontextmanager

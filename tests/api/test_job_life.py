@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,11 +11,12 @@ from functools import partial
 import anyio
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from ocr_api.api.services import Services
 from ocr_api.errors import StoreUnavailableError
 from ocr_api.jobs import Job, JobStatus, Priority
-from ocr_api.store import IdempotencyKey, JobStore, StoreLimits, connect
+from ocr_api.store import IdempotencyKey, JobStore, StoreLimits, audit, connect
 from tests.api.conftest import open_client
 from tests.api.pages import PNG
 from tests.api.test_jobs import claim_next, finish
@@ -118,6 +120,23 @@ async def test_key_of_another_payload_is_refused(
     answer = await client.post(path, content=content, headers=KEY)
     assert_problem(answer, 422, "idempotency_key_reused")
     assert len(stored_files()) == 1
+
+
+async def test_password_belongs_to_the_payload_and_cannot_be_read_from_what_is_stored(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    send = partial(client.post, "/ocr", content=PNG, headers=KEY)
+    first = await send(params={"password": "open sesame"})
+    assert (await send(params={"password": "open sesame"})).json() == first.json()
+    for other in ({"password": "open sesam"}, {}):
+        assert_problem(await send(params=other), 422, "idempotency_key_reused")
+    await client.delete(first.headers["location"])
+    quick = hashlib.sha256(b"open sesame").hexdigest()
+    for name in await redis.keys("*"):
+        stored = str(await redis.dump(name)) if await redis.type(name) != b"hash" else ""
+        stored += str(await redis.hgetall(name)) if not stored else ""
+        assert "open sesame" not in stored
+        assert quick not in stored
 
 
 async def test_key_of_a_request_that_is_still_coming_in_is_refused(
@@ -276,3 +295,31 @@ async def test_job_whose_creation_was_not_confirmed_is_found_by_the_repetition(
         answer = await client.post("/ocr", content=PNG, headers=KEY)
     job = await services.store.get(answer.json()["job_id"])
     assert stored_files() == [job.upload_key]
+
+
+async def test_upload_whose_job_the_store_did_not_take_is_no_finding(
+    server_url: str, services: Services, stored_files: Stored
+) -> None:
+    class BrokenStore(JobStore):
+        """Goes away just before the job would be created."""
+
+        async def create(
+            self,
+            job: Job,
+            password: str | None = None,
+            *,
+            key: IdempotencyKey | None = None,
+            fingerprint: str = "",
+        ) -> Job:
+            del job, password, key, fingerprint
+            raise StoreUnavailableError("gone")
+
+    async with connect(server_url) as redis:
+        broken = BrokenStore(redis, StoreLimits())
+        async with open_client(services, store=broken) as client:
+            lost = await client.post("/ocr", content=PNG, headers=KEY)
+            assert_problem(lost, 503, "store_unavailable")
+        assert len(stored_files()) == 1  # left: the job may have been created all the same
+        assert await audit(redis, services.store, services.blobs, settle_s=0) == []
+    async with open_client(services) as client:
+        assert (await client.post("/ocr", content=PNG, headers=KEY)).status_code == 202

@@ -58,6 +58,7 @@ async def test_completed_job_holds_text_places_and_how_it_was_read(
                 "height_px": 480,
                 "duration_s": 1.235,
                 "warnings": ["Rotated.", "Cut off."],
+                "flags": [],
                 "route_reason": "Arabic script",
                 "rotation_deg": 90,
                 "skew_deg": 1.23,

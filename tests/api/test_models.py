@@ -66,7 +66,7 @@ async def test_queue_and_work_are_told(client: httpx.AsyncClient, services: Serv
     await services.store.report(worker_report("w1", tesseract=LOADED), 60)
     current = (await client.get("/models/current")).json()
     assert current["workers"][0]["queue"] == 1
-    assert current["workers"][0]["memory_mib"] == 150
+    assert current["workers"][0]["memory_mib"] == 2 * 150
     assert current["is_processing"] is False
 
 
@@ -117,6 +117,42 @@ async def test_impossible_switches_are_refused(client: httpx.AsyncClient) -> Non
     assert_problem(answer, 400, "malformed_request")
     answer = await client.post("/models/switch", content=b" " * 100_000)
     assert_problem(answer, 413, "upload_too_large")
+
+
+async def test_download_is_told_in_bytes_and_jobs_may_wait_for_it(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    fetching = ModelReport(status="downloading", message="Fetching.", done_bytes=5, total_bytes=9)
+    await services.store.report(worker_report("w1", got=UNABLE), 60)
+    await services.store.report(worker_report("w2", got=fetching), 60)
+    body = (await client.get("/models/got")).json()
+    assert (body["status"], body["is_available"], body["is_ready"]) == ("downloading", True, False)
+    assert body["progress"] == {"done_bytes": 5, "total_bytes": 9}
+    assert body["message"] == "Fetching."
+    assert (await client.post("/ocr?model=got", content=PNG)).status_code == 202
+
+
+async def test_switch_waits_for_weights_that_are_still_to_come(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    to_come = ModelReport(status="not_found", message="They will be fetched.")
+    await services.store.report(worker_report("w1", got=to_come), 60)
+
+    async def arrive() -> None:
+        await anyio.sleep(0.3)
+        await services.store.report(worker_report("w1", got=LOADED), 60)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(arrive)
+        answer = await client.post("/models/switch?wait=15", json={"model": "got"})
+    assert answer.json()["status"] == "loaded"
+
+
+async def test_models_tell_what_their_weights_are(client: httpx.AsyncClient) -> None:
+    body = (await client.get("/models/tesseract")).json()
+    assert (body["verified"], body["quantization"], body["progress"]) == (None, None, None)
+    assert (body["prompt_modes"], body["allows_prompt"]) == ([], False)
+    assert body["license"] == "Apache-2.0"
 
 
 async def test_unknown_model_is_not_found(client: httpx.AsyncClient) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 
 import anyio
@@ -14,6 +16,7 @@ import pytest
 from ocr_api.api.app import create_app
 from ocr_api.api.listening import listening_socket, serve
 from ocr_api.api.services import Services
+from ocr_api.store import IdempotencyKey, connect, keys
 from tests.api.conftest import LIMITS
 from tests.api.pages import PNG
 
@@ -88,6 +91,22 @@ async def test_caller_that_goes_away_midway_leaves_nothing(
     await anyio.sleep(0.2)
     await until(lambda: stored_files() == [])
     assert (await services.store.list_jobs(limit=5)).jobs == ()
+
+
+async def test_key_stays_held_while_its_upload_comes_in(port: int, server_url: str) -> None:
+    name = keys.IDEMPOTENCY + IdempotencyKey.of("order-7").digest
+    async with connect(server_url) as redis:
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(head("/ocr", 150_000, "Idempotency-Key: order-7") + PNG)
+            await anyio.sleep(2)
+            left_ms = await redis.pttl(name)
+            assert 0 < left_ms <= 13_500
+            with anyio.fail_after(10):
+                while await redis.pttl(name) <= left_ms:
+                    await anyio.sleep(0.05)
+        with anyio.fail_after(5):  # the caller is gone: let go at once
+            while await redis.exists(name):
+                await anyio.sleep(0.05)
 
 
 async def test_declared_size_above_the_limit_is_refused_before_it_is_sent(port: int) -> None:
@@ -181,3 +200,15 @@ async def test_listeners_are_let_go_when_the_service_stops(services: Services) -
             while not heard:
                 await anyio.sleep(0.01)
     assert "event: status" in heard[0]
+
+
+@pytest.mark.parametrize("is_inherited", [False, True])
+async def test_accepted_connections_send_small_pieces_at_once(*, is_inherited: bool) -> None:
+    with ExitStack() as opened:
+        sock = opened.enter_context(listening_socket("127.0.0.1", 0))
+        if is_inherited:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+            sock = opened.enter_context(listening_socket("", 0, os.dup(sock.fileno())))
+        async with await anyio.connect_tcp("127.0.0.1", sock.getsockname()[1]):
+            accepted = opened.enter_context(sock.accept()[0])
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -13,12 +13,13 @@ from ocr_api.api.filenames import clean_filename
 from ocr_api.api.host_check import find_foreign
 from ocr_api.api.inline import parse_inline
 from ocr_api.api.multipart import Event, FormEvents, PartBegan, PartEnded
-from ocr_api.api.options import read_options
+from ocr_api.api.options import OptionLimits, read_options
 from ocr_api.api.upload import find_media_type
 from ocr_api.catalog import Catalog, load_catalog
 from ocr_api.errors import RequestError
 from ocr_api.jobs import MediaType
 
+LIMITS = OptionLimits(100)
 CATALOG = Catalog({}, ())
 FORM = (
     b'--B\r\nContent-Disposition: form-data; name="model"\r\n\r\nauto\r\n'
@@ -89,7 +90,7 @@ def test_nonsense_json_is_refused_and_nothing_else(body: bytes) -> None:
 )
 def test_nonsense_options_are_refused_and_nothing_else(given_: list[tuple[str, object]]) -> None:
     with contextlib.suppress(RequestError):
-        choices = read_options(given_, CATALOG, 100)
+        choices = read_options(given_, CATALOG, LIMITS)
         assert choices.model in {None, "auto"}
         assert choices.job.dpi is None or 72 <= choices.job.dpi <= 600
 
@@ -120,7 +121,7 @@ def test_type_is_found_or_refused(head: bytes) -> None:
 @pytest.mark.parametrize("name", ["model", "engine"])
 def test_both_names_of_the_model_mean_the_same(name: str) -> None:
     catalog = load_catalog()
-    assert read_options([(name, "tesseract")], catalog, 100).model == "tesseract"
+    assert read_options([(name, "tesseract")], catalog, LIMITS).model == "tesseract"
     both = [("model", "tesseract"), ("engine", "tesseract")]
-    assert read_options(both, catalog, 100).model == "tesseract"
-    assert read_options([(name, "")], catalog, 100).model is None
+    assert read_options(both, catalog, LIMITS).model == "tesseract"
+    assert read_options([(name, "")], catalog, LIMITS).model is None

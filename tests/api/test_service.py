@@ -180,7 +180,7 @@ async def test_errors_of_the_framework_are_problems_too(client: httpx.AsyncClien
     assert_problem(await client.get("/nothing"), 404, "not_found")
     answer = await client.put("/models")
     assert_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 @pytest.mark.anyio
@@ -237,6 +237,7 @@ async def test_openapi_document_names_every_route_and_problem(client: httpx.Asyn
     document = (await client.get("/openapi.json")).json()
     assert {
         "/ocr",
+        "/ocr/pdf",
         "/ocr/{job_id}",
         "/ocr/{job_id}/events",
         "/ocr/{job_id}/pages/{page_number}",

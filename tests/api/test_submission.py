@@ -319,7 +319,12 @@ async def test_several_files_are_refused(client: httpx.AsyncClient, stored_files
         ("pages=0", "pages"),
         ("pages=1;2", "pages"),
         ("formats=hocr", "formats"),
-        ("prompt_mode=markdown", "prompt_mode"),
+        ("model=tesseract&prompt_mode=layout", "prompt_mode"),
+        ("prompt_mode=layout", "prompt_mode"),
+        ("prompt_mode=A+B", "prompt_mode"),
+        ("model=tesseract&prompt=Hello", "prompt"),
+        ("prompt=Hello", "prompt"),
+        ("prompt=" + "x" * 2001, "prompt"),
         ("password=a%00b", "password"),
         ("password=" + "x" * 1025, "password"),
         ("url=http://x", "url"),
@@ -402,3 +407,29 @@ async def test_accepted_job_is_pending(client: httpx.AsyncClient, submitted: str
     assert job["created_at"].endswith("Z")
     assert job["result"] is None
     assert job["expires_at"] is None
+
+
+@pytest.mark.parametrize("data", [PDF, PNG])
+async def test_old_address_takes_what_the_other_takes(
+    client: httpx.AsyncClient, services: Services, data: bytes
+) -> None:
+    sent = {"files": {"file": ("a", data)}, "data": {"pages": "1-3", "password": "open sesame"}}
+    key = {"Idempotency-Key": "order-7"}
+    answer = await client.post("/ocr/pdf", headers=key, **sent)  # type: ignore[arg-type]
+    assert answer.status_code == 202, answer.text
+    job = await services.store.get(answer.json()["job_id"])
+    assert (str(job.options.pages), job.has_password) == ("1-3", True)
+    again = await client.post("/ocr", headers=key, **sent)  # type: ignore[arg-type]
+    assert (again.status_code, again.json()) == (202, answer.json())
+    assert again.headers["location"] == answer.headers["location"] == f"/ocr/{job.id}"
+
+
+async def test_old_address_refuses_what_the_other_refuses(client: httpx.AsyncClient) -> None:
+    assert_problem(await client.post("/ocr/pdf", content=HTML), 415, "unsupported_type")
+    assert_problem(await client.post("/ocr/pdf?dpi=1", content=PDF), 422, "invalid_option")
+
+
+async def test_both_addresses_are_described_alike(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    for part in ("requestBody", "parameters", "responses"):
+        assert paths["/ocr/pdf"]["post"][part] == paths["/ocr"]["post"][part]

@@ -65,6 +65,18 @@ def test_failed_job_is_tried_again(service: Service, failed: str) -> None:
     assert jobs(service, "retry")[0] == 2
 
 
+def test_why_a_job_cannot_be_retried_is_named(service: Service) -> None:
+    with_password = service.submit(small_png(), password="open sesame")  # noqa: S106
+    damaged = service.submit(small_png()[:20])
+    for job_id, reason in ((with_password, "password_not_kept"), (damaged, "file_at_fault")):
+        assert service.ended(job_id)["status"] == "failed"
+        code, told = jobs(service, "retry", job_id)
+        assert code == 1
+        assert f"({reason})" in told
+        assert "submit it again" in told
+    assert "no: password_not_kept" in jobs(service, "dead")[1]
+
+
 def test_ended_job_is_not_cancelled(service: Service, failed: str) -> None:
     service.ended(failed)
     assert jobs(service, "cancel", failed) == (0, f"{failed}: had ended before\n")

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 
-from ocr_api.store import Blobs, IdempotencyKey, JobStore, Sweeper, audit, keys, result_key
+from ocr_api.jobs import DeliveryState, DeliveryTry, JobOptions
+from ocr_api.store import (
+    Blobs,
+    IdempotencyKey,
+    JobStore,
+    Sweeper,
+    WorkerReport,
+    audit,
+    keys,
+    result_key,
+    webhook_body_key,
+)
 from ocr_api.store import upload_key as upload
 from tests.store.samples import FILES_FAULT, PROBLEM, make_job, must_claim
 
@@ -29,6 +41,25 @@ async def every_kind_of_job(store: JobStore, blobs: Blobs) -> None:
     await store.fail(claims["damaged"], FILES_FAULT, final=True)
     await store.fail(claims["delayed"], PROBLEM, final=False)
     await store.cancel("cancelled")
+    await every_kind_of_delivery(store, blobs)
+    await store.check_schema()
+    await store.report(WorkerReport("worker"), 1000)
+
+
+async def every_kind_of_delivery(store: JobStore, blobs: Blobs) -> None:
+    """Events that wait, are on their way with a body, and have arrived."""
+    for name in ("arrived", "sent", "unsent"):
+        options = JobOptions(webhook_url=f"http://{name}.example/")
+        await store.create(replace(make_job(name, name), options=options))
+        await store.cancel(name)
+        if name != "unsent":
+            claimed = await store.claim_delivery("notifier", 1000)
+            assert claimed is not None
+            await blobs.put(webhook_body_key(claimed.id, 1), b"{}")
+            await store.keep_body(claimed, webhook_body_key(claimed.id, 1))
+            if name == "arrived":
+                await store.settle(claimed, DeliveryState.DELIVERED, DeliveryTry(1.0, 0.1, 200))
+                await blobs.delete(webhook_body_key(claimed.id, 1))
 
 
 async def every_kind_of_document(store: JobStore, blobs: Blobs) -> None:
@@ -74,6 +105,36 @@ DAMAGES: dict[str, Damage] = {
     "done": lambda redis, _: redis.zrem(keys.ENDED, "done"),
     "busy": lambda redis, _: redis.zrem(keys.JOBS, "busy"),
     "nobody:1": lambda redis, _: redis.zadd(keys.DELAYED, {"nobody:1": 1}),
+    "{ocr}:secret:long": lambda redis, _: redis.delete(keys.secret_key("long")),
+    "{ocr}:schema": lambda redis, _: redis.delete(keys.SCHEMA),
+    "{ocr}:sequence": lambda redis, _: redis.delete(keys.SEQUENCE),
+    "{ocr}:page:long:99": lambda redis, _: redis.hset(keys.page_key("long", 99), "a", "b"),
+    "{ocr}:ready:long": lambda redis, _: redis.srem(keys.LANES, "long"),
+    "gone": lambda redis, _: redis.zadd(keys.UNTIDIED, {"gone": 1}),
+    "ghost": lambda redis, _: redis.zadd(keys.ENDED, {"ghost": 1e12}),
+    "{ocr}:workers:seen worker": lambda redis, _: redis.hdel(keys.WORKER_REPORTS, "worker"),
+    "{ocr}:workers:seen other": lambda redis, _: redis.hset(keys.WORKER_REPORTS, "other", "{}"),
+    "{ocr}:workers:live other": lambda redis, _: redis.zadd(keys.WORKERS_LIVE, {"other": 1e12}),
+    "{ocr}:delivery:msg_arrived": lambda redis, _: redis.delete(
+        keys.DELIVERY + "msg_arrived", keys.DELIVERY_LOG + "msg_arrived"
+    ),
+    "{ocr}:delivery-log:msg_arrived": lambda redis, _: redis.delete(
+        keys.DELIVERY_LOG + "msg_arrived"
+    ),
+    "{ocr}:delivery-log:x": lambda redis, _: redis.rpush(keys.DELIVERY_LOG + "x", "{}"),
+    "{ocr}:delivery:x": lambda redis, _: redis.zadd(keys.DELIVERY_LEASES, {"x": 1}),
+    "{ocr}:delivery:msg_sent": lambda redis, _: redis.zrem(keys.DELIVERY_LEASES, "msg_sent"),
+    "{ocr}:delivery:msg_unsent": lambda redis, _: redis.sadd(
+        keys.OUTBOX_BUSY + "http://unsent.example", "msg_unsent"
+    ),
+    "{ocr}:outbox http://unsent.example": lambda redis, _: redis.zrem(
+        keys.OUTBOX, "http://unsent.example"
+    ),
+    "{ocr}:outbox http://x": lambda redis, _: redis.zadd(keys.OUTBOX, {"http://x": 1}),
+    "{ocr}:outbox:quick http://x": lambda redis, _: redis.sadd(keys.OUTBOX_QUICK, "http://x"),
+    "webhooks/msg_sent.1.json": lambda _, blobs: blobs.delete(webhook_body_key("msg_sent", 1)),
+    "webhooks/msg_x.1.json": lambda _, blobs: blobs.put(webhook_body_key("msg_x", 1), b"x"),
+    "{ocr}:unheard-of": lambda redis, _: redis.set("{ocr}:unheard-of", "x"),
     "{ocr}:idempotency:x": lambda redis, _: redis.hset(
         keys.IDEMPOTENCY + "x", mapping={"job": "nobody", "fingerprint": "y"}
     ),

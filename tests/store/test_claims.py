@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from ocr_api.jobs import JobStatus, PageStatus
 from ocr_api.store import FailOutcome, JobStore, StoreLimits, keys
-from tests.store.samples import PROBLEM, make_job, must_claim
+from tests.store.samples import PROBLEM, make_job, must_claim, must_open
 
 pytestmark = pytest.mark.anyio
 
@@ -275,3 +275,22 @@ async def test_route_without_keep_moves_page_to_its_models_lane_uncharged(store:
     assert await store.claim("worker", ["auto"]) is None
     moved = await must_claim(store, "qari")
     assert (moved.model, moved.attempt, moved.charged) == ("qari", 2, 1)
+
+
+async def test_one_call_claims_several_pages_and_no_more_than_asked(store: JobStore) -> None:
+    for number in range(5):
+        await store.create(make_job(f"job-{number}"))
+    first = await store.claim_some("worker", ["auto"], 3)
+    rest = await store.claim_some("worker", ["auto"], 3)
+    assert [claim.job.id for claim in (*first, *rest)] == [f"job-{n}" for n in range(5)]
+    assert {claim.attempt for claim in first} == {1}
+    assert await store.claim_some("worker", ["auto"], 3) == []
+
+
+async def test_pages_of_two_jobs_claimed_at_once_take_turns(store: JobStore) -> None:
+    for job_id in ("a", "b"):
+        await store.create(make_job(job_id))
+    for claim in await store.claim_some("worker", ["auto"], 2):
+        await store.release(await must_open(store, claim, 3), charge=False)
+    claims = await store.claim_some("worker", ["auto"], 4)
+    assert [claim.job.id for claim in claims] == ["a", "b", "a", "b"]

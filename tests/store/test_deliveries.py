@@ -150,28 +150,56 @@ async def test_released_delivery_is_uncharged(store: JobStore) -> None:
     assert (await must_take(store)).tried == 1
 
 
-async def test_one_receiver_gets_few_at_a_time_and_the_others_theirs(store: JobStore) -> None:
-    for number in range(10):
-        await end_job(store, f"slow-{number}", "http://slow.example/hook")
-    await end_job(store, "other", "http://other.example/hook")
-    taken = []
+async def claim_all(store: JobStore) -> list[Delivery]:
+    taken: list[Delivery] = []
     while (claimed := await store.claim_delivery("notifier", 30)) is not None:
         taken.append(claimed)
-    assert [one.job_id for one in taken] == ["slow-0", "slow-1", "slow-2", "slow-3", "other"]
-    await store.settle(taken[0], DeliveryState.DELIVERED, MADE)
-    assert (await must_take(store)).job_id == "slow-4"
+    return taken
+
+
+async def test_receiver_gets_one_at_a_time_and_four_once_it_takes_them(store: JobStore) -> None:
+    for number in range(10):
+        await end_job(store, f"quick-{number}", "http://quick.example/hook")
+    await end_job(store, "other", "http://other.example/hook")
+    first, other = await claim_all(store)
+    assert (first.job_id, other.job_id) == ("quick-0", "other")
+    await store.settle(first, DeliveryState.DELIVERED, MADE)
+    taken = await claim_all(store)
+    assert [one.job_id for one in taken] == ["quick-1", "quick-2", "quick-3", "quick-4"]
+    await store.postpone(taken[0], 1000, MADE)
+    assert await claim_all(store) == []
+    for claimed in taken[1:3]:
+        await store.release_delivery(claimed, 1000)
+    assert await claim_all(store) == []
+    await store.settle(taken[3], DeliveryState.DELIVERED, MADE)
+    assert len(await claim_all(store)) == 4
+
+
+async def test_many_slow_receivers_leave_hands_to_a_quick_one(
+    store: JobStore, redis: Redis
+) -> None:
+    """Eight receivers that hang, with ten events each, once held all of 32 hands."""
+    for host in range(8):
+        for number in range(10):
+            await end_job(store, f"slow-{host}-{number}", f"http://slow-{host}.example/")
+    slow = await claim_all(store)
+    assert len(slow) == 8
+    for claimed in slow:
+        await store.postpone(claimed, 1000, MADE)
+    assert len(await claim_all(store)) == 8
+    await end_job(store, "quick", "http://quick.example/")
+    (quick,) = await claim_all(store)
+    await store.settle(quick, DeliveryState.DELIVERED, MADE)
+    assert await redis.scard(keys.OUTBOX_QUICK) == 0
 
 
 async def test_receiver_is_told_by_scheme_host_and_port(store: JobStore) -> None:
-    for number in range(4):
-        await end_job(store, f"job-{number}", f"https://A.example/{number}?x#y")
-    await end_job(store, "job-4", "https://a.example?five")
-    await end_job(store, "job-5", "http://a.example/")
-    await end_job(store, "job-6", "https://a.example:8443/")
-    taken = []
-    while (claimed := await store.claim_delivery("notifier", 30)) is not None:
-        taken.append(claimed.job_id)
-    assert sorted(taken) == [f"job-{number}" for number in (0, 1, 2, 3, 5, 6)]
+    await end_job(store, "job-0", "https://A.example/0?x#y")
+    await end_job(store, "job-1", "https://a.example?one")
+    await end_job(store, "job-2", "http://a.example/")
+    await end_job(store, "job-3", "https://a.example:8443/")
+    taken = await claim_all(store)
+    assert sorted(one.job_id for one in taken) == ["job-0", "job-2", "job-3"]
 
 
 async def test_log_of_tries_is_bounded(store: JobStore, redis: Redis) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import anyio
 import pytest
 from redis.asyncio import Redis
 
 from ocr_api.errors import IdempotencyKeyInUseError, QueueFullError
-from ocr_api.jobs import Claim, JobStatus, PageRanges
+from ocr_api.jobs import Claim, JobOptions, JobStatus, PageRanges, Priority, RetryRefusal
 from ocr_api.store import (
+    Blobs,
     CancelOutcome,
     FailOutcome,
     FirstAnswer,
     IdempotencyKey,
     JobStore,
     StoreLimits,
+    Sweeper,
     keys,
 )
 from ocr_api.store.scripts import Script, Scripts
@@ -86,6 +89,74 @@ async def test_only_failed_pages_are_read_again(store: JobStore) -> None:
     assert [(await must_claim(store)).page_number for _ in range(2)] == [1, 2]
 
 
+async def test_failed_pages_of_a_partial_job_are_read_again_and_told_anew(
+    store: JobStore, redis: Redis
+) -> None:
+    options = JobOptions(webhook_url="https://example.com/hook")
+    await store.create(replace(make_job(), options=options))
+    first = await must_claim(store, pages_total=3)
+    await store.finish(first, "results/1")
+    await store.fail(await must_claim(store), PROBLEM, final=True)
+    await store.fail(await must_claim(store), FILES_FAULT, final=True)
+    job = await store.get("job-1")
+    assert (job.status, job.pages_done, job.pages_failed) == (JobStatus.COMPLETED, 1, 2)
+    assert (job.retry_refusal, job.keeps_upload) == (None, True)
+    assert await store.retry("job-1") == 1
+    assert await redis.zcard(keys.ENDED) == 0
+    again = await must_claim(store)
+    assert (again.page_number, again.charged) == (2, 1)
+    assert await store.claim("worker", ["auto"]) is None
+    assert await store.finish(again, "results/2")
+    job = await store.get("job-1")
+    assert (job.status, job.pages_done, job.pages_failed) == (JobStatus.COMPLETED, 2, 1)
+    assert job.retry_refusal is RetryRefusal.FILE_AT_FAULT
+    assert not job.keeps_upload
+    assert await store.retry("job-1") == -1
+    told = [delivery.id for delivery in await store.deliveries_of("job-1")]
+    assert told == ["msg_job-1", "msg_job-1-2"]
+    records = {page.number: page.result_key for page in await store.pages(job)}
+    assert records == {1: "results/1", 2: "results/2", 3: None}
+
+
+async def test_partial_job_with_a_password_is_not_retried(store: JobStore) -> None:
+    await store.create(make_job(), "open sesame")
+    await store.finish(await must_claim(store, pages_total=2), "results/1")
+    await store.fail(await must_claim(store), PROBLEM, final=True)
+    assert (await store.get("job-1")).retry_refusal is RetryRefusal.PASSWORD_NOT_KEPT
+    assert await store.retry("job-1") == -1
+
+
+async def test_pages_of_a_cancelled_job_that_still_lie_about_are_passed_over(
+    redis: Redis, store: JobStore
+) -> None:
+    """As between the end of a long job and the moment when its pages are cleared away."""
+    await store.create(make_job("long", priority=Priority.HIGH))
+    await must_claim(store, pages_total=1_200)
+    await store.create(make_job("other"))
+    before = await redis.hget(keys.FAIR, "pass:high")
+    scripts = Scripts(redis, StoreLimits())
+    assert await scripts.call(Script.CANCEL, "long") == b"cancelled"
+    assert await redis.zcard(keys.READY + "auto") == 1_200
+    claim = await store.claim("worker", ["auto"])
+    assert claim is not None
+    assert claim.job.id == "other"
+    assert await redis.hget(keys.FAIR, "pass:high") == before
+
+
+async def test_sweeper_clears_what_a_cancelled_job_left_in_the_queues(
+    redis: Redis, store: JobStore, blobs: Blobs
+) -> None:
+    await store.create(make_job())
+    held = await must_claim(store, pages_total=600)
+    delayed = await must_claim(store)
+    await store.fail(delayed, PROBLEM, final=False)
+    await Scripts(redis, StoreLimits()).call(Script.CANCEL, "job-1")
+    assert not await store.finish(held, "results/late")
+    assert await Sweeper(store, blobs).sweep_jobs() == 0
+    for places in (keys.LEASES, keys.DELAYED, keys.READY + "auto", keys.UNTIDIED):
+        assert await redis.zcard(places) == 0
+
+
 async def test_job_that_did_not_fail_or_whose_file_is_at_fault_is_not_retried(
     store: JobStore,
 ) -> None:
@@ -153,12 +224,19 @@ async def test_key_is_let_go_when_its_request_comes_to_nothing(store: JobStore) 
     assert await store.admit("job-2", KEY) is None
 
 
+async def test_note_of_an_upload_that_is_left_stays(store: JobStore) -> None:
+    await store.admit("job-1", KEY)
+    await store.withdraw("job-1", KEY, keep_note=True)
+    assert await store.uploading(["job-1"]) == {"job-1"}
+    assert await store.admit("job-2", KEY) is None
+
+
 async def test_key_held_for_a_killed_process_is_let_go_in_time(
     store: JobStore, redis: Redis
 ) -> None:
     await store.admit("job-1", KEY)
     left_s = await redis.ttl(keys.IDEMPOTENCY + KEY.digest)
-    assert 0 < left_s <= 180
+    assert 0 < left_s <= 15
     await store.create(make_job(), key=KEY, fingerprint="payload")
     assert await redis.ttl(keys.IDEMPOTENCY + KEY.digest) == -1
 
@@ -212,6 +290,20 @@ async def test_attempts_share_the_time_of_their_page(redis: Redis) -> None:
     assert await store.fail(claim, PROBLEM, final=False) is FailOutcome.FAILED
 
 
+async def test_slow_model_has_a_time_of_its_own(redis: Redis) -> None:
+    limits = StoreLimits(
+        page_timeout_s=5.0, model_timeouts_s={"auto": 50.0}, retry_backoff_s=(0.0,)
+    )
+    store = JobStore(redis, limits)
+    await store.create(make_job())
+    claim = await must_claim(store)
+    assert claim.left_s == pytest.approx(50.0)
+    await redis.hset(keys.page_key("job-1", 1), "claimed_at", await store.server_time() - 20)
+    assert await store.fail(claim, PROBLEM, final=False) is FailOutcome.RETRY
+    await store.reclaim_expired()
+    assert (await must_claim(store)).left_s == pytest.approx(30.0, abs=1)
+
+
 async def test_page_whose_workers_were_lost_for_too_long_fails(redis: Redis) -> None:
     store = JobStore(redis, StoreLimits(page_timeout_s=50.0, lease_s=0))
     await store.create(make_job())
@@ -252,8 +344,7 @@ async def test_job_whose_opening_stopped_half_way_is_cancelled_whole(
     assert opening is not None
     await open_first_batch(redis, opening)
     assert await store.cancel("job-1") is CancelOutcome.CANCELLED
-    for places in (keys.LEASES, keys.READY + "auto"):
-        assert await redis.zcard(places) == 0
+    assert await store.claim("worker", ["auto"]) is None
 
 
 async def test_opening_that_failed_half_way_is_retried_with_the_pages_it_had_queued(
@@ -264,9 +355,12 @@ async def test_opening_that_failed_half_way_is_retried_with_the_pages_it_had_que
     assert opening is not None
     await open_first_batch(redis, opening)
     assert (await must_claim(store)).page_number == 1
-    assert await store.fail(opening, PROBLEM, final=True) is FailOutcome.FAILED
-    for places in (keys.LEASES, keys.READY + "auto"):
-        assert await redis.zcard(places) == 0
+    async with redis.pubsub() as news:
+        await news.subscribe(keys.STOP_NEWS)
+        assert await store.fail(opening, PROBLEM, final=True) is FailOutcome.FAILED
+        told = [await news.get_message(timeout=5) for _ in range(2)]
+    assert told[1]["data"] == b"job-1"
+    assert await store.claim("worker", ["auto"]) is None
     assert await store.retry("job-1") == 1
     again = await store.claim("worker", ["auto"])
     assert again is not None

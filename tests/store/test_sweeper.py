@@ -140,6 +140,17 @@ async def test_upload_in_progress_is_left_alone(
     assert left == {"noted#1", "whole"}
 
 
+async def test_body_that_a_killed_notifier_left_half_written_is_removed(
+    store: JobStore, blobs: Blobs, tmp_path: Path
+) -> None:
+    staged = tmp_path / "blobs" / "webhooks"
+    async with await anyio.open_file(staged / "msg_killed.1.json#1", "wb") as file:
+        await file.write(b"x")
+    assert await make_sweeper(store, blobs).sweep_orphans() == 0
+    assert await make_sweeper(store, blobs, GRACE_S + 5).sweep_orphans() == 1
+    assert [path async for path in anyio.Path(staged).iterdir()] == []
+
+
 async def test_foreign_files_are_left_alone(store: JobStore, blobs: Blobs) -> None:
     await blobs.put("uploads/not an id", b"x")
     assert await make_sweeper(store, blobs, GRACE_S + 5).sweep_orphans() == 0

@@ -10,7 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service import Service, eventually, free_port, running, small_png
+from tests.service import (
+    Service,
+    eventually,
+    free_port,
+    generating_catalog,
+    running,
+    small_png,
+)
 from tests.tools import needed
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
@@ -86,7 +93,12 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("web") / "data") as started:
+    folder = tmp_path_factory.mktemp("web")
+    story = "\n".join(f"line{number} of the story" for number in range(12))
+    catalog = generating_catalog(
+        folder / "own.toml", storyteller={"text": story, "token_delay_s": 0.1}
+    )
+    with running(folder / "data", {"CATALOG_FILE": str(catalog)}) as started:
         yield started
 
 
@@ -133,6 +145,30 @@ def test_models_can_be_chosen(service: Service, browser: Browser) -> None:
     browser.open(address(service))
     options = "return [...document.querySelectorAll('#model option')].map(o => o.value)"
     eventually(lambda: "rapidocr" in browser.run(options), 20)
+
+
+def test_text_is_shown_while_it_is_generated(
+    service: Service, browser: Browser, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.png"
+    page.write_bytes(small_png())
+    browser.open(address(service))
+    options = "return [...document.querySelectorAll('#model option')].map(o => o.value)"
+    eventually(lambda: "storyteller" in browser.run(options), 20)
+    browser.run("document.querySelector('#model').value = 'storyteller'")
+    browser.type("#file", str(page))
+    browser.click("#read")
+    shown = "return ['#facts', '#text'].map(id => document.querySelector(id).innerText).join(' ')"
+    seen: list[str] = []
+
+    def is_complete() -> bool:
+        seen.append(browser.run(shown))
+        return "storyteller" in seen[-1]
+
+    eventually(is_complete, 60, lambda: seen[-1:])
+    partial = [text for text in seen if "being read" in text and "line0" in text]
+    assert any("line11" not in text for text in partial)
+    assert "line11 of the story" in seen[-1]
 
 
 def test_fault_is_told_with_its_sentence(

@@ -2,6 +2,8 @@
 
 app.py              composition root: settings in, a running server out
 listening.py        sockets and uvicorn
+http_protocol.py    HTTP/1.1 on one connection: a deadline for heads, bodies of one length
+methods.py          HEAD wherever there is GET, `Allow`
 services.py         what every route works with
 routes/             one module a noun; routes/jobs.py is the story of a submission
 body.py             one request body, whichever way it was sent: multipart, raw, JSON

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,9 @@ from ocr_api import __version__
 from ocr_api.api.event_feeds import EventFeeds
 from ocr_api.api.headers import SecurityHeaders
 from ocr_api.api.host_check import HostCheck
+from ocr_api.api.http_protocol import FramingCheck
 from ocr_api.api.listening import OnReady, listening_socket, serve
+from ocr_api.api.methods import HeadAnswers
 from ocr_api.api.openapi import install_openapi
 from ocr_api.api.problems import install_problem_handlers
 from ocr_api.api.routes import job_life, jobs, models, service, webhooks
@@ -26,12 +29,13 @@ from ocr_api.settings import Settings
 from ocr_api.store import (
     Announcements,
     JobStore,
-    StoreLimits,
     connect,
     connect_listener,
+    limits_of,
     open_blobs,
 )
 from ocr_api.web import load_static_files
+from ocr_api.weights import DownloadRule, WeightsLookup, look_at_weights, weights_places
 
 _log = get_logger(__name__)
 
@@ -61,7 +65,8 @@ async def run_api(
     with listening_socket(settings.api_host, settings.api_port, listen_fd) as sock:
         async with opened_services(settings) as services:
             app = await anyio.to_thread.run_sync(create_app, services)
-            await serve(app, sock, on_ready or _tell_nobody, services.held.let_go)
+            told, let_go = on_ready or _tell_nobody, services.held.let_go
+            await serve(app, sock, told, let_go, settings.request_head_timeout)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -84,7 +89,9 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
+    app.add_middleware(HeadAnswers)
     app.add_middleware(HostCheck, allowed_hosts=services.allowed_hosts)
+    app.add_middleware(FramingCheck)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -97,13 +104,13 @@ async def opened_services(settings: Settings) -> AsyncGenerator[Services]:
         SettingsError: A model that the settings name does not exist.
     """
     catalog = await anyio.to_thread.run_sync(load_catalog, settings.catalog_file)
-    answers = await anyio.to_thread.run_sync(_host_answers, catalog)
+    answers = await anyio.to_thread.run_sync(_host_answers, catalog, settings)
     _check_models(settings, catalog)
     url = settings.redis_address
     blobs = await open_blobs(settings.blobs_dir, reserve_bytes=settings.min_free_bytes)
     async with connect(url) as redis, connect_listener(url) as listener:
         yield Services(
-            store=JobStore(redis, store_limits(settings)),
+            store=JobStore(redis, limits_of(settings)),
             blobs=blobs,
             announcements=Announcements(listener),
             catalog=catalog,
@@ -134,17 +141,6 @@ def check_exposure(settings: Settings) -> None:
             "as it asks for no key. Set ALLOW_ANONYMOUS=true to allow that, or use 127.0.0.1."
         )
         raise SettingsError(msg)
-
-
-def store_limits(settings: Settings) -> StoreLimits:
-    """Gives the store's limits."""
-    return StoreLimits(
-        lease_s=settings.lease_seconds,
-        max_attempts=settings.max_attempts,
-        result_ttl_s=settings.job_result_ttl,
-        page_timeout_s=settings.job_timeout,
-        max_queued_jobs=settings.max_queued_jobs,
-    )
 
 
 @asynccontextmanager
@@ -198,8 +194,12 @@ def _check_models(settings: Settings, catalog: Catalog) -> None:
             raise SettingsError(msg)
 
 
-def _host_answers(catalog: Catalog) -> Mapping[str, Availability]:
-    host = this_host()
+def _host_answers(catalog: Catalog, settings: Settings) -> Mapping[str, Availability]:
+    lookup = WeightsLookup(weights_places(settings.weights_dir, os.environ))
+    rule = DownloadRule.of(os.environ, allow_downloads=settings.allow_downloads)
+    host = this_host(allows_cpu_models=settings.cpu_models).with_weights(
+        lambda spec: look_at_weights(spec, lookup, rule).hindrance
+    )
     return {model_id: catalog.availability(model_id, host) for model_id in (AUTO, *catalog.models)}
 
 
@@ -208,5 +208,6 @@ def _limits(settings: Settings) -> Limits:
         max_upload_bytes=settings.max_upload_bytes,
         max_inline_bytes=settings.max_inline_bytes,
         max_metadata_bytes=settings.max_metadata_bytes,
+        max_prompt_characters=settings.max_prompt_characters,
         max_wait_s=settings.max_wait_seconds,
     )

@@ -57,7 +57,12 @@ ADVICE: Mapping[str, str] = {
     "read_error": "`detail` says why the page could not be read. Send it again.",
     "engine_failed": "Try another model; if it is always this page, please report it.",
     "out_of_memory": "Scale the page down, take a smaller model, or give the worker more memory.",
+    "model_does_not_fit": "The message has the parts. Choose a smaller quantization or "
+    "`batch_pages` in the catalog, or free memory on the device.",
     "model_load_failed": "`ocr-api doctor` on the worker's machine says what is missing.",
+    "weights_broken": "`detail` names the file: fetch or copy it anew (`ocr-api models pull`).",
+    "weights_download_failed": "`detail` says why. It is tried again by itself; "
+    "`ocr-api models pull` tries at once.",
     "language_unavailable": "Leave `language` out, take one of those that `detail` names, or put "
     "its data into `TESSDATA_PREFIX`.",
     "page_timeout": "Take a faster model, or raise `JOB_TIMEOUT`.",

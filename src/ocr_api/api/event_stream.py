@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from ocr_api.api.event_feeds import EventFeeds, Feed
 from ocr_api.api.services import Services
 from ocr_api.errors import InvalidOptionError
-from ocr_api.wire import LoggedEvent, event_view
+from ocr_api.wire import LoggedEvent, TextEventView, event_view
 
 _HEARTBEAT = b": still here\n\n"
 _GREETING = b"retry: 2000\n\n"
@@ -65,22 +65,55 @@ class EventStream(Response):
             group.cancel_scope.cancel()
 
     async def _send_events(self, feed: Feed, send: Send) -> None:
-        sent, held = self._known, self._services.held
+        sent, texts, held = self._known, _SentTexts(), self._services.held
         await _send_piece(send, _GREETING)
         while not held.is_stopping:
+            changes = feed.changes
             fresh = [
                 event_view(number, text)
                 for number, text in enumerate(feed.events[sent:], start=sent + 1)
             ]
-            if fresh:
-                await _send_piece(send, b"".join(_encoded(event) for event in fresh))
+            # The text of a page goes before the event that tells its end.
+            pieces = [*map(_encoded_text, texts.fresh(feed)), *map(_encoded, fresh)]
+            if pieces:
+                await _send_piece(send, b"".join(pieces))
                 sent += len(fresh)
             if fresh and fresh[-1].is_final and sent == len(feed.events):
                 return
-            if sent >= len(feed.events):
-                await held.wait(self._services.limits.heartbeat_s, partial(feed.beyond, sent))
-                if len(feed.events) <= sent:
+            if feed.changes == changes:
+                await held.wait(self._services.limits.heartbeat_s, partial(feed.beyond, changes))
+                if feed.changes == changes:
                     await _send_piece(send, _HEARTBEAT)
+
+
+class _SentTexts:
+    """How much of the text of each page one listener was sent."""
+
+    def __init__(self) -> None:
+        self._sent: dict[int, tuple[int, int, int]] = {}
+
+    def fresh(self, feed: Feed) -> list[TextEventView]:
+        """Gives what the listener lacks, and counts it as sent."""
+        views: list[TextEventView] = []
+        for number, known in feed.texts.items():
+            attempt, start, offset = self._sent.get(number, (0, 0, 0))
+            if (attempt, start) != (known.attempt, known.start):
+                offset = 0
+            if known.text[offset:]:
+                views.append(
+                    TextEventView(
+                        page_number=number,
+                        attempt=known.attempt,
+                        offset=offset,
+                        text=known.text[offset:],
+                    )
+                )
+                self._sent[number] = known.attempt, known.start, len(known.text)
+        return views
+
+
+def _encoded_text(view: TextEventView) -> bytes:
+    return f"event: text\ndata: {view.model_dump_json()}\n\n".encode()
 
 
 def _encoded(event: LoggedEvent) -> bytes:

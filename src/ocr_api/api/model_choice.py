@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ocr_api.api.services import Services
 from ocr_api.catalog import AUTO, Availability, Resolution, resolve_model
@@ -106,11 +106,12 @@ def default_choice(picture: ModelPicture, requested: str) -> Resolution:
 
 def _best(reports: Sequence[ModelReport]) -> ModelReport:
     able = [report for report in reports if not report.reason] or list(reports)
+    best = min(able, key=lambda report: _rank(report.status))
     memory = [report.memory_mib for report in able if report.memory_mib is not None]
-    return ModelReport(
+    return replace(
+        best,
         reason=able[0].reason,
         loaded=sum(report.loaded for report in able),
-        status=min((report.status for report in able), key=_rank),
         memory_mib=max(memory, default=None),
     )
 

@@ -19,8 +19,8 @@ def model_view(picture: ModelPicture, model_id: str) -> ModelView:
     status = status_of_model(picture, model_id)
     report = picture.reports.get(model_id)
     facts = _auto_facts() if model_id == AUTO else _catalog_facts(picture, model_id)
-    if report is not None and report.memory_mib is not None:
-        facts = {**facts, "memory_mib": report.memory_mib}
+    if report is not None:
+        facts = {**facts, **_measured(report)}
     return ModelView.model_validate(
         {
             **facts,
@@ -28,7 +28,8 @@ def model_view(picture: ModelPicture, model_id: str) -> ModelView:
             "is_ready": found.is_available and status in {"ready", "loaded"},
             "is_available": found.is_available,
             "status": status,
-            "message": found.reason,
+            "progress": None if report is None else _progress(report),
+            "message": found.reason or ("" if report is None else report.message),
         }
     )
 
@@ -59,7 +60,11 @@ def worker_views(workers: Sequence[WorkerReport], queues: Mapping[str, int]) -> 
 def _worker_view(worker: WorkerReport, queues: Mapping[str, int]) -> WorkerView:
     loaded = {model_id: report for model_id, report in worker.models.items() if report.loaded}
     lanes = {AUTO, *(model_id for model_id, report in worker.models.items() if not report.reason)}
-    memory = [report.memory_mib for report in loaded.values() if report.memory_mib is not None]
+    memory = [
+        report.memory_mib * report.loaded
+        for report in loaded.values()
+        if report.memory_mib is not None
+    ]
     return WorkerView(
         id=worker.id,
         models=sorted(loaded),
@@ -70,6 +75,22 @@ def _worker_view(worker: WorkerReport, queues: Mapping[str, int]) -> WorkerView:
 
 def _reported(report: ModelReport) -> ModelStatus:
     return cast("ModelStatus", report.status) if report.status in _STATUSES else "ready"
+
+
+def _progress(report: ModelReport) -> dict[str, object] | None:
+    if report.done_bytes is None:
+        return None
+    return {"done_bytes": report.done_bytes, "total_bytes": report.total_bytes}
+
+
+def _measured(report: ModelReport) -> dict[str, object]:
+    """What was seen when the model was loaded, which beats what its entry says."""
+    seen = {
+        "memory_mib": report.memory_mib,
+        "device": report.device,
+        "quantization": report.quantization,
+    }
+    return {name: value for name, value in seen.items() if value is not None}
 
 
 def _auto_facts() -> dict[str, object]:
@@ -94,6 +115,10 @@ def _catalog_facts(picture: ModelPicture, model_id: str) -> dict[str, object]:
         "best_for": spec.best_for,
         "languages": list(spec.languages),
         "license": spec.license,
+        "verified": spec.verified if spec.weights is not None else None,
         "device": spec.device,
+        "quantization": spec.quantization,
+        "prompt_modes": list(spec.prompt_modes),
+        "allows_prompt": spec.allows_prompt,
         "memory_mib": spec.memory_mib,
     }

@@ -16,6 +16,7 @@ from ocr_api.api.openapi_requests import (
     PREFER,
     WAIT,
     Operation,
+    job_links,
     option_parameters,
     submission_body,
 )
@@ -40,6 +41,7 @@ from ocr_api.wire import (
     SinglePage,
     SwitchRequest,
     SwitchView,
+    TextEventView,
 )
 
 Answers = dict[int | str, dict[str, Any]]
@@ -145,6 +147,7 @@ SUBMISSION: Operation = {
             "The file is kept and its job is queued.",
             202,
             headers=_LOCATION,
+            links=job_links(),
             content={"application/json": {"example": _ACCEPTED_EXAMPLE}},
         ),
         **_problems(400, 409, 413, 415, 422),
@@ -153,6 +156,11 @@ SUBMISSION: Operation = {
         "requestBody": submission_body(),
         "parameters": [*option_parameters(), IDEMPOTENCY_KEY],
     },
+}
+SUBMISSION_ALIAS: Operation = {
+    **SUBMISSION,
+    "summary": "Submit an image or a PDF (the same as POST /ocr)",
+    "description": "Another name of `POST /ocr`, kept for callers that use it.",
 }
 LISTING: Operation = {
     "summary": "List jobs",
@@ -229,14 +237,29 @@ WEBHOOK: Operation = {
         "responses": {"2XX": {"description": "Received."}},
     }
 }
+_EVENT: Operation = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"enum": ["status", "progress", "page"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobEventView"},
+        },
+    },
+}
 EVENTS: Operation = {
     "summary": "Listen to a job",
     "response_class": Response,
     "responses": {
         200: {
             "description": "Server-Sent Events named `status`, `progress` and `page`; the `data` "
-            "of each is a JobEventView. Ends after the event that ends the job.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "of each is a JobEventView. Between them, for models that generate, events named "
+            "`text`, without an `id`: each holds, as a TextEventView, text of a page that is being "
+            "read. Ends after the event that ends the job. The schema is that of one event.",
+            "content": {"text/event-stream": {"schema": _EVENT}},
         },
         204: {"description": "The job has ended, and the caller knows all its events."},
         **_problems(404, 422),
@@ -335,6 +358,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     schemas |= event.pop("$defs") | schemas | {"JobEvent": event}
     document["webhooks"] = {"job_ended": WEBHOOK}
     schemas["JobEventView"] = _referring(JobEventView)
+    schemas["TextEventView"] = _referring(TextEventView)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     _drop_validation_answers(document)

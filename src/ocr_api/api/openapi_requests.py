@@ -41,7 +41,7 @@ LAST_EVENT_ID = {
     "name": "Last-Event-ID",
     "in": "header",
     "description": "The `id` of the last event seen; `?last_event_id=` does the same.",
-    "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+    "schema": {"type": "string", "pattern": "^[0-9]{0,9}$"},
 }
 
 _OPTIONS: dict[str, Operation] = {
@@ -85,15 +85,48 @@ _OPTIONS: dict[str, Operation] = {
         "default": "normal",
         "description": "The job's share of the readers where others wait: 16 to 4 to 1 pages.",
     },
+    "prompt_mode": {
+        "type": "string",
+        "description": "What a model that takes prompts is asked for, one of its `prompt_modes` in "
+        "/models. Every model takes `text` and `markdown`: where it has no such mode, it is asked "
+        "as usual, since any result can be had as text or Markdown.",
+        "example": "markdown",
+    },
+    "prompt": {
+        "type": "string",
+        "description": "The caller's own prompt, in place of the one of the mode, for models that "
+        "allow one. At most 2000 characters, unless the service is configured otherwise.",
+    },
     "filename": {"type": "string", "description": "For display only."},
     "webhook_url": {
         "type": "string",
-        "format": "uri",
+        "anyOf": [{"format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}, {"const": ""}],
         "maxLength": 2048,
         "description": "Where the end of the job is told, by a signed POST.",
         "example": "https://example.com/ocr-done",
     },
 }
+
+
+def job_links() -> Operation:
+    """Gives where a job that was accepted leads (OpenAPI links, for tools that follow them)."""
+    job = {"job_id": "$response.body#/job_id"}
+    page = {**job, "page_number": 1}
+    leads = {
+        "job": ("/ocr/{job_id}", "get", job),
+        "result": ("/ocr/{job_id}/result", "get", job),
+        "page": ("/ocr/{job_id}/pages/{page_number}", "get", page),
+        "events": ("/ocr/{job_id}/events", "get", job),
+        "webhooks": ("/ocr/{job_id}/webhooks", "get", job),
+        "cancel": ("/ocr/{job_id}", "delete", job),
+    }
+    return {
+        name: {
+            "operationRef": f"#/paths/{path.replace('/', '~1')}/{method}",
+            "parameters": parameters,
+        }
+        for name, (path, method, parameters) in leads.items()
+    }
 
 
 def submission_body() -> Operation:
@@ -102,6 +135,7 @@ def submission_body() -> Operation:
         "type": "object",
         "required": ["file"],
         "properties": {"file": {"type": "string", "format": "binary"}, **_OPTIONS},
+        "additionalProperties": False,
     }
     inline = {
         "type": "object",
@@ -112,6 +146,7 @@ def submission_body() -> Operation:
             "language": {"anyOf": [{"type": "string"}, {"type": "array"}]},
             "metadata": {"type": "object"},
         },
+        "additionalProperties": False,
         "example": {"base64": _SMALLEST_GIF, "filename": "page.gif", "model": "auto"},
     }
     raw = {"schema": {"type": "string", "format": "binary"}}

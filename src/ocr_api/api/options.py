@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,20 +17,25 @@ from ocr_api.outbound import Network, check_target
 
 KNOWN = (
     *("model", "engine", "language", "dpi", "pages", "password", "metadata", "priority"),
-    *("filename", "webhook_url"),
+    *("filename", "webhook_url", "prompt_mode", "prompt"),
 )
 """Options that callers may send; `engine` is another name of `model`."""
 
 NOT_YET: Mapping[str, str] = {
     "url": "does not fetch files; send the file itself",
     "formats": "renders a result when it is asked for; see /ocr/{id}/result?format=",
-    "prompt_mode": "has no model that takes one",
 }
 """Options of later versions, and what this version does instead."""
 
 _DPI_RANGE = (72, 600)
+_ANY_RESULT = ("text", "markdown")
+"""What every model may be asked for, since every result can be had in these forms."""
+
+_PROMPT_MODE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _MAX_LANGUAGES = 16
 _MAX_PASSWORD_CHARACTERS = 1024
+_METADATA_DEPTH = 32
+"""Far below where JSON libraries give up: those of callers, and the 255 of pydantic."""
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -53,38 +59,82 @@ class Choices:
     password: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class OptionLimits:
+    """Bounds of options.
+
+    Attributes:
+        max_metadata_bytes: Largest `metadata`, as JSON.
+        max_prompt_characters: Longest `prompt`.
+        webhook_networks: That webhooks may reach although they are not public.
+    """
+
+    max_metadata_bytes: int
+    max_prompt_characters: int = 2000
+    webhook_networks: Sequence[Network] = ()
+
+
 def read_options(
-    given: Iterable[tuple[str, object]],
-    catalog: Catalog,
-    max_metadata_bytes: int,
-    webhook_networks: Sequence[Network] = (),
+    given: Iterable[tuple[str, object]], catalog: Catalog, limits: OptionLimits
 ) -> Choices:
     """Checks the options of a submission; an empty string counts as not given.
 
     Args:
         given: Names and values from query, form (strings) or JSON (any JSON value).
         catalog: Tells which models there are.
-        max_metadata_bytes: Largest `metadata`, as JSON.
-        webhook_networks: That webhooks may reach although they are not public.
+        limits: Bounds of some options.
 
     Raises:
         InvalidOptionError: One is unknown, given twice, out of range or not offered.
     """
     options = _once_each(given)
     _check_names(options)
-    return Choices(
+    choices = Choices(
         model=_model(options, catalog),
         filename=clean_filename(_text(options, "filename")),
         job=JobOptions(
             languages=_languages(options.get("language")),
             dpi=_dpi(options.get("dpi")),
             pages=_pages(options.get("pages")),
-            metadata=_metadata(options.get("metadata"), max_metadata_bytes),
-            webhook_url=_webhook_url(_text(options, "webhook_url"), webhook_networks),
+            metadata=_metadata(options.get("metadata"), limits.max_metadata_bytes),
+            webhook_url=_webhook_url(_text(options, "webhook_url"), limits.webhook_networks),
+            prompt_mode=_prompt_mode(_text(options, "prompt_mode")),
+            prompt=_prompt(_text(options, "prompt"), limits.max_prompt_characters),
         ),
         priority=_priority(options.get("priority")),
         password=_password(options),
     )
+    if choices.model is not None:
+        check_prompt(choices.job, choices.model, catalog)
+    return choices
+
+
+def check_prompt(options: JobOptions, model: str, catalog: Catalog) -> None:
+    """Checks what a model is to be asked for.
+
+    `text` and `markdown` may be asked of every model, `auto` included: where it has no such mode,
+    it is asked as usual, and its result can be had in these forms all the same.
+
+    Args:
+        options: Of the job.
+        model: A known id, or `auto`.
+        catalog: Tells what its models take.
+
+    Raises:
+        InvalidOptionError: The model takes no such mode, or no prompt of callers.
+    """
+    modes = () if model == AUTO else catalog.model(model).prompt_modes
+    allowed = list(dict.fromkeys((*modes, *_ANY_RESULT)))
+    if options.prompt_mode is not None and options.prompt_mode not in allowed:
+        msg = (
+            f"'{model}' has no `prompt_mode` '{_shown(options.prompt_mode)}'. "
+            f"Allowed: {', '.join(allowed)}."
+        )
+        raise InvalidOptionError(msg, option="prompt_mode", allowed=allowed)
+    if options.prompt is not None and (model == AUTO or not catalog.model(model).allows_prompt):
+        able = [spec.id for spec in catalog.listed if spec.allows_prompt]
+        msg = f"'{model}' takes no `prompt`. Models that do: {', '.join(able) or 'none here'}."
+        raise InvalidOptionError(msg, option="prompt", allowed=able)
 
 
 def _once_each(given: Iterable[tuple[str, object]]) -> dict[str, object]:
@@ -165,6 +215,23 @@ def _pages(value: object) -> PageRanges | None:
         _refuse("pages", "`pages` must be page numbers and rising ranges, such as 1-3,7.")
 
 
+def _prompt_mode(mode: str | None) -> str | None:
+    if mode is not None and not _PROMPT_MODE.fullmatch(mode):
+        _refuse("prompt_mode", "`prompt_mode` must be a name such as text or markdown.")
+    return mode
+
+
+def _prompt(prompt: str | None, max_characters: int) -> str | None:
+    if prompt is None:
+        return None
+    if "\0" in prompt or _SURROGATE.search(prompt):
+        _refuse("prompt", "`prompt` holds a character that no text can hold.")
+    if len(prompt) > max_characters:
+        msg = f"`prompt` may have at most {max_characters} characters."
+        raise InvalidOptionError(msg, option="prompt", limit=max_characters)
+    return prompt
+
+
 def _password(options: Mapping[str, object]) -> str | None:
     password = _text(options, "password")
     if password is None:
@@ -191,6 +258,9 @@ def _metadata(value: object, max_bytes: int) -> Mapping[str, object]:
     if value is None:
         return {}
     found = _json_object("metadata", value)
+    if not _is_storable(found, _METADATA_DEPTH):
+        msg = f"`metadata` may be nested {_METADATA_DEPTH} deep, with numbers that are finite."
+        raise InvalidOptionError(msg, option="metadata", limit=_METADATA_DEPTH)
     encoded = json.dumps(found, ensure_ascii=False)
     if _SURROGATE.search(encoded):
         _refuse("metadata", "`metadata` holds half a character (a lone surrogate).")
@@ -198,6 +268,19 @@ def _metadata(value: object, max_bytes: int) -> Mapping[str, object]:
         msg = f"`metadata` may take at most {max_bytes} bytes of JSON."
         raise InvalidOptionError(msg, option="metadata", limit=max_bytes)
     return found
+
+
+def _is_storable(value: object, depth: int) -> bool:
+    """Tells whether JSON is nested at most so deep and holds no number beyond a float (1e999)."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        parts = list(cast("dict[str, object]", value).values())
+    elif isinstance(value, list):
+        parts = cast("list[object]", value)
+    else:
+        return True
+    return depth > 0 and all(_is_storable(part, depth - 1) for part in parts)
 
 
 def _json_object(name: str, value: object) -> dict[str, object]:

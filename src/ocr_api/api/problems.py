@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ocr_api import errors
+from ocr_api.api.methods import offered_methods
 from ocr_api.errors import OcrApiError
 from ocr_api.jobs import Problem
 from ocr_api.wire import ProblemView, problem_type, problem_view
@@ -93,13 +94,13 @@ def _on_own_error(_request: Request, exc: Exception) -> Response:
 def _on_framework_error(request: Request, exc: Exception) -> Response:
     if not isinstance(exc, HTTPException):
         raise exc
-    detail = f"{request.method} {request.url.path} is not offered."
+    detail, headers = f"{request.method} {request.url.path} is not offered.", exc.headers
     if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (exc.headers or {}).get("Allow", "")
-        detail = f"{detail[:-1]} by this version; allowed here: {allowed}."
+        headers = {"Allow": offered_methods(request)}
+        detail = f"{detail[:-1]} by this version; allowed here: {headers['Allow']}."
     elif exc.status_code != HTTPStatus.NOT_FOUND:
         detail = exc.detail
-    return _framework_problem(exc.status_code, detail, exc.headers)
+    return _framework_problem(exc.status_code, detail, headers)
 
 
 def _on_validation_error(_request: Request, exc: Exception) -> Response:

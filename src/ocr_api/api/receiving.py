@@ -11,6 +11,8 @@ from starlette.requests import ClientDisconnect
 
 from ocr_api.errors import MalformedRequestError, OcrApiError, UploadTooLargeError
 
+LONGEST_BODY_S = 3000.0
+"""Less than the hour for which the sweeper leaves an upload in progress alone."""
 _DRAIN_BYTES = 8 * 1024 * 1024
 _DRAIN_S = 2.0
 
@@ -33,6 +35,7 @@ class BodyPieces:
         self._max_bytes = max_bytes
         self._limit_bytes = limit_bytes
         self._idle_s = idle_s
+        self._stop_at = anyio.current_time() + LONGEST_BODY_S
         self._taken = 0
         self._has_begun = False
         self._has_ended = False
@@ -42,7 +45,7 @@ class BodyPieces:
 
         Raises:
             UploadTooLargeError: More came than allowed.
-            MalformedRequestError: Nothing came for too long.
+            MalformedRequestError: Nothing came for too long, or the whole took too long.
             ClientDisconnect: The caller went away.
         """
         while not self._has_ended:
@@ -69,11 +72,14 @@ class BodyPieces:
 
     async def _next(self) -> bytes:
         self._has_begun = True
+        left_s = self._stop_at - anyio.current_time()
         try:
-            with anyio.fail_after(self._idle_s):
+            with anyio.fail_after(min(self._idle_s, left_s)):
                 message = await self._receive()
         except TimeoutError as exc:
             msg = f"Nothing came for {self._idle_s:g} seconds; the upload was given up."
+            if left_s < self._idle_s:
+                msg = f"The upload took more than {LONGEST_BODY_S:g} seconds and was given up."
             raise MalformedRequestError(msg) from exc
         if message["type"] == "http.disconnect":
             self._has_ended = True

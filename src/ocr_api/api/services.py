@@ -24,6 +24,7 @@ class Limits:
         max_upload_bytes: Largest file, sent as a form's part or as the body.
         max_inline_bytes: Largest file inside JSON, since it sits in memory.
         max_metadata_bytes: Largest `metadata`, as JSON.
+        max_prompt_characters: Longest `prompt`.
         max_wait_s: Longest `?wait=`.
         idle_s: Longest pause between two pieces of a body.
         heartbeat_s: Longest silence on a stream of events.
@@ -32,6 +33,7 @@ class Limits:
     max_upload_bytes: int
     max_inline_bytes: int
     max_metadata_bytes: int = 4096
+    max_prompt_characters: int = 2000
     max_wait_s: float = 60.0
     idle_s: float = 60.0
     heartbeat_s: float = 15.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import anyio
 
 from ocr_api.api.body import Body
-from ocr_api.api.receiving import too_large
+from ocr_api.api.receiving import LONGEST_BODY_S, too_large
 from ocr_api.api.services import Services
 from ocr_api.errors import (
     EmptyUploadError,
@@ -25,8 +25,6 @@ from ocr_api.store import upload_key
 _log = get_logger(__name__)
 
 _DISCARD_S = 10.0
-_LONGEST_UPLOAD_S = 3000
-"""Less than the hour for which the sweeper leaves an upload in progress alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +102,10 @@ async def counted(head: bytes, body: Body) -> AsyncIterator[bytes]:
 
 async def _store(services: Services, key: str, pieces: AsyncIterator[bytes]) -> int:
     try:
-        with anyio.fail_after(_LONGEST_UPLOAD_S):
+        with anyio.fail_after(LONGEST_BODY_S):
             return await services.blobs.put_upload(key, pieces)
     except TimeoutError as exc:
-        msg = f"The upload took more than {_LONGEST_UPLOAD_S} seconds and was given up."
+        msg = f"The upload took more than {LONGEST_BODY_S:g} seconds and was given up."
         raise MalformedRequestError(msg) from exc
 
 

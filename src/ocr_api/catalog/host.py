@@ -12,9 +12,13 @@ _GPU_DEVICES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg")
 """The driver's device files on Linux, the last one inside WSL 2."""
 
 
-def this_host() -> Host:
-    """Looks what this machine offers; imports no heavy library."""
-    return Host(has_gpu=_has_gpu(), has_package=_has_package)
+def this_host(*, allows_cpu_models: bool = False) -> Host:
+    """Looks what this machine offers; imports no heavy library.
+
+    Args:
+        allows_cpu_models: `CPU_MODELS`.
+    """
+    return Host(has_gpu=_has_gpu(), has_package=_has_package, allows_cpu_models=allows_cpu_models)
 
 
 def _has_gpu() -> bool:

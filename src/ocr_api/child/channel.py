@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 from collections.abc import Sequence
 from types import TracebackType
@@ -68,6 +69,10 @@ class Channel:
             msg = f"{file_count} files were announced, {len(files)} came"
             raise ValueError(msg)
         return decode_body(self._receive_exactly(length)), files
+
+    def has_message(self) -> bool:
+        """Tells, without waiting, whether the parent has sent something, or has gone."""
+        return bool(select.select([self._connection], [], [], 0)[0])
 
     def close(self) -> None:
         """Closes the socket."""

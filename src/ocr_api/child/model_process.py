@@ -19,6 +19,7 @@ from ocr_api.child.channel import Channel
 from ocr_api.child.lifetime import die_with_parent
 from ocr_api.child.pixels import mapped_page
 from ocr_api.child.serving import Answer, serve
+from ocr_api.child.stop_orders import StopOrders
 from ocr_api.engines.base import Engine, Footprint, ReadOptions
 from ocr_api.engines.straighten import straighten
 from ocr_api.errors import EngineError, ModelLoadError, OcrApiError
@@ -87,7 +88,7 @@ class ModelChild:
                     request.engine_options,
                 ),
                 on_text=lambda index, text: self._channel.send(TextRead(index, text)),
-                should_stop=lambda _index: False,
+                should_stop=StopOrders(self._channel).includes,
             )
         return PagesRead(tuple(texts))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ocr_api.child.channel import Channel, ParentGoneError
 from ocr_api.errors import EngineMemoryError, OcrApiError
-from ocr_api.messages import Failed, Message
+from ocr_api.messages import Failed, Message, StopReading
 
 Answer = tuple[Message, list[int]]
 Handler = Callable[[Message, list[int]], Answer]
@@ -28,15 +28,9 @@ def serve(channel: Channel, handle: Handler, on_error: Callable[[Exception], Ocr
             request, files = channel.receive()
         except ParentGoneError:
             return
-        try:
-            answer, produced = handle(request, files)
-        except OcrApiError as exc:
-            answer, produced = Failed.of(exc), []
-        except MemoryError:
-            answer, produced = Failed.of(EngineMemoryError("Out of memory.")), []
-        except Exception as exc:  # noqa: BLE001 - the border of the child: recorded and told
-            traceback.print_exc()
-            answer, produced = Failed.of(on_error(exc)), []
+        if isinstance(request, StopReading):  # came after the end of what it was to stop
+            continue
+        answer, produced = _answer(request, files, handle, on_error)
         try:
             channel.send(answer, produced)
         except ParentGoneError:
@@ -44,3 +38,20 @@ def serve(channel: Channel, handle: Handler, on_error: Callable[[Exception], Ocr
         finally:
             for descriptor in produced:
                 os.close(descriptor)
+
+
+def _answer(
+    request: Message,
+    files: list[int],
+    handle: Handler,
+    on_error: Callable[[Exception], OcrApiError],
+) -> Answer:
+    try:
+        return handle(request, files)
+    except OcrApiError as exc:
+        return Failed.of(exc), []
+    except MemoryError:
+        return Failed.of(EngineMemoryError("Out of memory.")), []
+    except Exception as exc:  # noqa: BLE001 - the border of the child: recorded and told
+        traceback.print_exc()
+        return Failed.of(on_error(exc)), []

@@ -11,18 +11,21 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import anyio.to_thread
 from rich.console import Console
 
 from ocr_api import __version__
-from ocr_api.catalog import AUTO, Catalog, Host, load_catalog, resolve_model, this_host
+from ocr_api.catalog import AUTO, Catalog, Host, ModelSpec, load_catalog, resolve_model
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.store_access import opened_stores
+from ocr_api.cli.weights import host_of, standings
 from ocr_api.engines.tessdata_index import find_languages
 from ocr_api.errors import OcrApiError
 from ocr_api.settings import MIB, Settings, usable_cores
 from ocr_api.store import JobStore, StoreLimits, audit, connect
 from ocr_api.store.server_binary import find_server_binary
 from ocr_api.webhooks.signing import read_secrets
+from ocr_api.weights import Standing
 
 _LITTLE_DISK_MIB = 1024
 
@@ -53,8 +56,9 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Looks at everything that the service needs; changes nothing."""
-    host = this_host()
     catalog = load_catalog(settings.catalog_file)
+    stand = await anyio.to_thread.run_sync(standings, settings, catalog)
+    host = host_of(settings, stand)
     return [
         Finding("version", Grade.OK, f"ocr-api {__version__}, Python {sys.version.split()[0]}"),
         Finding("cores", Grade.OK, f"{usable_cores()} cores, {settings.reader_count} readers"),
@@ -63,6 +67,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _gpu(host),
         _default(settings, catalog, host),
         *(_model(model_id, catalog, host) for model_id in catalog.known_ids),
+        *(_weights(spec, stand[spec.id]) for spec in catalog.listed if spec.weights),
         _languages(settings),
         _webhooks(settings),
     ]
@@ -148,6 +153,14 @@ def _model(model_id: str, catalog: Catalog, host: Host) -> Finding:
         detail = "chooses for each page" if model_id == AUTO else catalog.model(model_id).best_for
         return Finding(f"model {model_id}", Grade.OK, detail)
     return Finding(f"model {model_id}", Grade.NOTE, found.reason)
+
+
+def _weights(spec: ModelSpec, standing: Standing) -> Finding:
+    told = standing.hindrance or standing.note
+    if standing.is_broken:
+        return Finding(f"weights of {spec.id}", Grade.WARNING, told)
+    grade = Grade.OK if standing.found is not None else Grade.NOTE
+    return Finding(f"weights of {spec.id}", grade, told)
 
 
 def _webhooks(settings: Settings) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import typer
@@ -14,12 +14,17 @@ from rich.table import Table
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.store_access import OpenStores, opened_stores
 from ocr_api.errors import JobNotRetryableError, OcrApiError, UnknownJobError
-from ocr_api.jobs import Job, JobStatus
+from ocr_api.jobs import Job, JobStatus, RetryRefusal
 from ocr_api.settings import Settings
 from ocr_api.store import CancelOutcome
 from ocr_api.wire import job_view
 
 _BATCH = 100
+_REFUSALS: Mapping[RetryRefusal, str] = {
+    RetryRefusal.NOTHING_FAILED: "none of its pages has failed",
+    RetryRefusal.FILE_AT_FAULT: "its file is at fault; mend it and submit it again",
+    RetryRefusal.PASSWORD_NOT_KEPT: "the password of its document is not kept; submit it again",
+}
 
 
 async def print_jobs(settings: Settings, status: JobStatus | None, limit: int) -> None:
@@ -73,10 +78,10 @@ async def retry_jobs(settings: Settings, job_ids: Sequence[str], *, all_failed: 
 
 async def _retry(stores: OpenStores, job_id: str) -> str:
     job = await stores.store.get(job_id)
-    if not job.can_be_retried:
-        code = job.problem.code if job.problem else job.status
-        msg = f"Job {job_id} cannot be retried: it is {job.status} ({code})."
-        raise JobNotRetryableError(msg)
+    if job.retry_refusal is not None:
+        why = _REFUSALS[job.retry_refusal]
+        msg = f"Job {job_id} is {job.status} and cannot be retried: {why} ({job.retry_refusal})."
+        raise JobNotRetryableError(msg, reason=job.retry_refusal.value)
     os.close(await stores.blobs.open_file(job.upload_key))
     pages = await stores.store.retry(job_id)
     if pages < 0:
@@ -129,4 +134,4 @@ def _cells(job: Job) -> tuple[str, ...]:
 def _why(job: Job) -> tuple[str, str]:
     problem = job.problem
     reason = "" if problem is None else f"{problem.code}: {problem.detail}"
-    return "yes" if job.can_be_retried else "no", reason
+    return "yes" if job.retry_refusal is None else f"no: {job.retry_refusal}", reason

@@ -13,8 +13,8 @@ import typer
 
 from ocr_api import __version__
 from ocr_api.api.app import run_api
-from ocr_api.catalog import AUTO, load_catalog, this_host
-from ocr_api.cli import jobs
+from ocr_api.catalog import AUTO
+from ocr_api.cli import jobs, weights
 from ocr_api.cli.doctor import audit_stores, examine, print_findings
 from ocr_api.cli.models import print_models
 from ocr_api.cli.outcomes import Outcome
@@ -43,6 +43,9 @@ jobs_app = typer.Typer(
     help="Look at jobs, cancel them, and try failed ones again.", no_args_is_help=True
 )
 app.add_typer(jobs_app, name="jobs")
+
+models_app = typer.Typer(help="List the models, and fetch or carry their weights.")
+app.add_typer(models_app, name="models")
 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on [API_HOST].")]
 PortOption = Annotated[int | None, typer.Option(help="Port to listen on [API_PORT].")]
@@ -140,14 +143,54 @@ def read_command(
     raise typer.Exit(outcome)
 
 
-@app.command("models")
-def models_command() -> None:
-    """List the models, and why one cannot run here."""
-    settings = _settings()
+@models_app.callback(invoke_without_command=True)
+def models_callback(context: typer.Context) -> None:
+    """List the models, and fetch or carry their weights."""
+    if context.invoked_subcommand is None:
+        models_list_command()
+
+
+@models_app.command("list")
+def models_list_command(data_dir: DataOption = None) -> None:
+    """List the models, why one cannot run here, and whether its weights are here."""
+    settings = _settings(data_dir=data_dir)
     try:
-        print_models(load_catalog(settings.catalog_file), this_host(), settings.default_model)
+        print_models(settings)
     except OcrApiError as exc:
         _fail(exc)
+
+
+@models_app.command("pull")
+def models_pull_command(
+    *,
+    model: Annotated[str, typer.Argument(help="Id of the model.")],
+    update: Annotated[
+        bool, typer.Option("--update", help="Take the present revision, and lock that.")
+    ] = False,
+    data_dir: DataOption = None,
+) -> None:
+    """Fetch a model's weights; what an interrupted pull fetched is kept."""
+    settings = _settings(data_dir=data_dir)
+    _run(lambda: weights.pull(settings, model, update=update))
+
+
+@models_app.command("bundle")
+def models_bundle_command(
+    *,
+    model: Annotated[str, typer.Argument(help="Id of the model.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The tar file to write.")],
+    data_dir: DataOption = None,
+) -> None:
+    """Write a model's weights into a tar file, for a machine without a network."""
+    settings = _settings(data_dir=data_dir)
+    _run(lambda: weights.bundle(settings, model, output))
+
+
+@models_app.command("unbundle")
+def models_unbundle_command(file: Path, data_dir: DataOption = None) -> None:
+    """Unpack such a file into MODELS_DIR, and verify it."""
+    settings = _settings(data_dir=data_dir)
+    _run(lambda: weights.unbundle(settings, file))
 
 
 @app.command("doctor")
@@ -209,7 +252,7 @@ def jobs_retry_command(
     ] = False,
     data_dir: DataOption = None,
 ) -> None:
-    """Queue the failed pages of failed jobs again."""
+    """Queue the failed pages of failed jobs again, or of jobs that were read in part."""
     if all_failed == bool(job_ids):
         typer.echo("ocr-api: name the jobs, or give --all.", err=True)
         raise typer.Exit(Outcome.USAGE)

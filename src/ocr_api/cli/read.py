@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -17,17 +17,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ocr_api import __version__
-from ocr_api.catalog import load_catalog, this_host
+from ocr_api.catalog import Catalog, Host, ModelSpec, load_catalog
 from ocr_api.cli.inputs import InputFile, find_inputs, write_result
 from ocr_api.cli.outcomes import Outcome
+from ocr_api.cli.weights import host_of, standings
 from ocr_api.errors import ModelUnavailableError, OcrApiError, SettingsError, StorageFullError
 from ocr_api.jobs import JobOptions, PageResult
 from ocr_api.renderers import FORMATS, DocumentInfo, PageOutcome, render
 from ocr_api.settings import Settings
+from ocr_api.weights import Standing
 from ocr_api.wire.result import page_metadata, page_view
-from ocr_api.worker.main import reader_plan
-from ocr_api.worker.page_reader import PageReader
+from ocr_api.worker.model_loading import FindWeights
+from ocr_api.worker.page_reader import PageReader, opened_reader
 from ocr_api.worker.page_steps import PageSource
+from ocr_api.worker.planning import reader_plan
 
 _PAGES_AT_ONCE = 8
 """Pages of one document on their way; more would only wait, and hold their pixels."""
@@ -123,14 +126,15 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
         UnknownModelError: No model has the id.
         ModelUnavailableError: The model cannot run here.
     """
-    reader = _reader(settings, request.model)
+    catalog, host, find_weights = _checked_model(settings, request.model)
     inputs = await anyio.to_thread.run_sync(lambda: list(find_inputs(request.names)))
     if not inputs:
         msg = f"There is nothing to read in {', '.join(request.names)}."
         raise SettingsError(msg)
     waiting = [item for item in inputs if not (request.write_beside and _is_done(item, request))]
     tally = Tally(read=len(inputs) - len(waiting))
-    try:
+    plan = reader_plan(settings, host, find_weights)
+    async with opened_reader(plan, catalog, host) as reader:
         with _progress(len(inputs), tally.read) as advance:
             slots = _read_in_order(reader, request, waiting, settings.reader_count)
             async with aclosing(slots):
@@ -138,18 +142,30 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
                     await anyio.to_thread.run_sync(_deliver, slot, request, len(inputs) == 1)
                     tally.count(len(slot.results), len(slot.errors))
                     advance()
-    finally:
-        await reader.close()
     return tally.outcome
 
 
-def _reader(settings: Settings, model: str) -> PageReader:
-    catalog, host = load_catalog(settings.catalog_file), this_host()
+def _checked_model(settings: Settings, model: str) -> tuple[Catalog, Host, FindWeights]:
+    catalog = load_catalog(settings.catalog_file)
+    stand = standings(settings, catalog)
+    host = _host(settings, stand)
     found = catalog.availability(model, host)
     if not found.is_available:
         msg = f"Model '{model}' cannot run here: {found.reason} See `ocr-api models`."
         raise ModelUnavailableError(msg, model=model)
-    return PageReader(reader_plan(settings), catalog, host)
+    return catalog, host, lambda spec: stand[spec.id].found
+
+
+def _host(settings: Settings, stand: Mapping[str, Standing]) -> Host:
+    """Gives a machine on which only models run whose weights are here: nothing is fetched."""
+
+    def hindrance(spec: ModelSpec) -> str:
+        standing = stand[spec.id]
+        if spec.weights is None or standing.found is not None:
+            return ""
+        return standing.hindrance or f"Run `ocr-api models pull {spec.id}` first."
+
+    return host_of(settings, stand).with_weights(hindrance)
 
 
 def _is_done(item: InputFile, request: ReadRequest) -> bool:

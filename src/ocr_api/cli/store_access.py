@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from ocr_api.api.app import store_limits
 from ocr_api.errors import StoreUnavailableError
 from ocr_api.settings import Settings
 from ocr_api.store import (
     Blobs,
     JobStore,
     connect,
+    limits_of,
     open_blobs,
     running_server_url,
 )
@@ -45,7 +45,7 @@ async def opened_stores(settings: Settings) -> AsyncGenerator[OpenStores]:
     """
     url = _address(settings)
     async with connect(url) as redis:
-        store = JobStore(redis, store_limits(settings))
+        store = JobStore(redis, limits_of(settings))
         try:
             await store.check_schema()
         except StoreUnavailableError as exc:

@@ -3,7 +3,7 @@
 from ocr_api.jobs.claim import OPENING, Claim
 from ocr_api.jobs.delivery import Delivery, DeliveryState, DeliveryTry
 from ocr_api.jobs.fairness import Priority
-from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem
+from ocr_api.jobs.job import Job, JobOptions, PageRecord, Problem, RetryRefusal
 from ocr_api.jobs.media_type import (
     MEDIA_TYPES,
     READABLE_TYPES,
@@ -49,6 +49,7 @@ __all__ = [
     "PageStatus",
     "Priority",
     "Problem",
+    "RetryRefusal",
     "job_after",
     "page_after",
     "sniff_media_type",

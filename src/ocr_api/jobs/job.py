@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from ocr_api.errors import OcrApiError, error_class
 from ocr_api.jobs.fairness import Priority
@@ -38,6 +39,14 @@ class Problem:
     def to_error(self) -> OcrApiError:
         """Gives an error of the class with this code."""
         return error_class(self.code)(self.detail, **self.facts)
+
+
+class RetryRefusal(StrEnum):
+    """Why a job cannot be tried again."""
+
+    NOTHING_FAILED = "nothing_failed"
+    FILE_AT_FAULT = "file_at_fault"
+    PASSWORD_NOT_KEPT = "password_not_kept"  # noqa: S105 - a reason, no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,7 @@ class Job:
         priority: Which share of the readers it gets.
         pages_done: Pages read.
         pages_failed: Pages given up.
+        pages_retryable: Those of them that may be read another time.
         attempts: Claims of its pages that counted so far.
         expires_at: When the job and its files are removed; None until it has ended.
     """
@@ -111,6 +121,7 @@ class Job:
     pages: PageRanges | None = None
     pages_done: int = 0
     pages_failed: int = 0
+    pages_retryable: int = 0
     attempts: int = 0
     problem: Problem | None = None
     warnings: tuple[str, ...] = ()
@@ -121,13 +132,19 @@ class Job:
         return self.status in ENDED
 
     @property
-    def can_be_retried(self) -> bool:
-        """It failed, and not by its file's fault: the upload is kept until the job expires.
+    def retry_refusal(self) -> RetryRefusal | None:
+        """Why its failed pages cannot be queued again; None = they can."""
+        is_partial = self.status is JobStatus.COMPLETED and self.pages_failed > 0
+        if self.status is not JobStatus.FAILED and not is_partial:
+            return RetryRefusal.NOTHING_FAILED
+        if not (self.pages_retryable if is_partial else self.problem and self.problem.retryable):
+            return RetryRefusal.FILE_AT_FAULT
+        return RetryRefusal.PASSWORD_NOT_KEPT if self.has_password else None
 
-        Not so where it had a password, which nobody knows any more.
-        """
-        is_retryable = self.problem is not None and self.problem.retryable
-        return self.status is JobStatus.FAILED and is_retryable and not self.has_password
+    @property
+    def can_be_retried(self) -> bool:
+        """Its failed pages can be queued again: the upload is kept until the job expires."""
+        return self.retry_refusal is None
 
     @property
     def keeps_upload(self) -> bool:

@@ -64,6 +64,7 @@ JOB_TRANSITIONS: dict[tuple[JobStatus, JobEvent], JobStatus] = {
     (JobStatus.PROCESSING, JobEvent.NO_PAGE_READ): JobStatus.FAILED,
     (JobStatus.PROCESSING, JobEvent.CANCELLED): JobStatus.CANCELLED,
     (JobStatus.FAILED, JobEvent.RETRIED): JobStatus.PENDING,
+    (JobStatus.COMPLETED, JobEvent.RETRIED): JobStatus.PENDING,
 }
 
 PAGE_TRANSITIONS: dict[tuple[PageStatus, PageEvent], PageStatus] = {

@@ -26,6 +26,7 @@ from ocr_api.messages.reading import (
     TextRead,
 )
 from ocr_api.messages.union import Message, decode_body, encode_body
+from ocr_api.messages.weights import FetchWeights, WeightsFetched, WeightsProgress
 
 __all__ = [
     "HEADER",
@@ -33,6 +34,7 @@ __all__ = [
     "MAX_FILES",
     "DocumentOpened",
     "Failed",
+    "FetchWeights",
     "ImageHeader",
     "InspectPage",
     "LoadModel",
@@ -47,6 +49,8 @@ __all__ = [
     "RenderPage",
     "StopReading",
     "TextRead",
+    "WeightsFetched",
+    "WeightsProgress",
     "decode_body",
     "decode_header",
     "encode_body",

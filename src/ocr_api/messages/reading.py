@@ -74,7 +74,10 @@ class StopReading:
 
 @dataclass(frozen=True, slots=True)
 class TextRead:
-    """Text read on the page of this index since the last such message."""
+    """Text read on the page of this index since the last such message.
+
+    An empty one says that the order to stop this page was heard.
+    """
 
     index: int
     text: str

@@ -17,6 +17,7 @@ from ocr_api.messages.reading import (
     StopReading,
     TextRead,
 )
+from ocr_api.messages.weights import FetchWeights, WeightsFetched, WeightsProgress
 
 Message = (
     Ready
@@ -33,6 +34,9 @@ Message = (
     | StopReading
     | TextRead
     | PagesRead
+    | FetchWeights
+    | WeightsProgress
+    | WeightsFetched
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 
@@ -25,6 +26,10 @@ _BAD_PORTS = frozenset(
 )
 """Ports of other protocols: the Fetch standard's list (section "Port blocking"), and 6379 and
 11211, whose servers take commands out of HTTP bodies."""
+
+_LONGEST_NAME = 253
+_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", re.IGNORECASE)
+"""A name in the Domain Name System (RFC 1035, 2.3.4), underscores included."""
 
 _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
@@ -65,9 +70,11 @@ def _parsed(url: str) -> httpx.URL:
     if not url.isprintable() or " " in url or "\\" in url:
         raise TargetRefusedError("The URL holds characters that no URL has.")
     try:
-        return httpx.URL(url)
+        parsed = httpx.URL(url)
+        _ = parsed.host  # decoded here, where a name that IDNA forbids (xn--a-ecp) is told
     except (httpx.InvalidURL, ValueError) as exc:
         raise TargetRefusedError("The URL cannot be understood.") from exc
+    return parsed
 
 
 def _check_port(port: int) -> None:
@@ -83,5 +90,17 @@ def _check_host(host: str, allowed: Sequence[Network]) -> None:
             raise refuse_address(host, "loopback")
         return
     address = literal_address(host)
-    if address is not None and (why := find_refusal(address, allowed)) is not None:
+    if address is None:
+        _check_name(name)
+    elif (why := find_refusal(address, allowed)) is not None:
         raise refuse_address(host, why)
+
+
+def _check_name(name: str) -> None:
+    """Refuses what no look-up could find; some of it makes the look-up itself fail."""
+    try:
+        encoded = name if name.isascii() else httpx.URL(f"http://{name}/").raw_host.decode()
+    except (httpx.InvalidURL, ValueError) as exc:
+        raise TargetRefusedError("The URL's host is no name.") from exc
+    if len(encoded) > _LONGEST_NAME or not _NAME.fullmatch(encoded):
+        raise TargetRefusedError("The URL's host is no name that can be looked up.")

@@ -14,12 +14,15 @@ from ocr_api.store.limits import (
     ModelReport,
     StoreLimits,
     WorkerReport,
+    limits_of,
 )
 from ocr_api.store.local_files import BlobInfo
 from ocr_api.store.names import result_key, upload_key, webhook_body_key
+from ocr_api.store.readiness import LayoutWatch, wait_for_store
 from ocr_api.store.records import decode_result, encode_result
 from ocr_api.store.socket_place import running_server_url
 from ocr_api.store.sweeper import Sweeper, SweepLimits, remove_job
+from ocr_api.store.texts import TextSoFar
 
 __all__ = [
     "Announcements",
@@ -34,10 +37,12 @@ __all__ = [
     "IdempotencyKey",
     "JobList",
     "JobStore",
+    "LayoutWatch",
     "ModelReport",
     "StoreLimits",
     "SweepLimits",
     "Sweeper",
+    "TextSoFar",
     "Watch",
     "WorkerReport",
     "audit",
@@ -45,10 +50,12 @@ __all__ = [
     "connect_listener",
     "decode_result",
     "encode_result",
+    "limits_of",
     "open_blobs",
     "remove_job",
     "result_key",
     "running_server_url",
     "upload_key",
+    "wait_for_store",
     "webhook_body_key",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import anyio
 from redis.asyncio import Redis
@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from ocr_api.store import keys
 from ocr_api.store.commands import Message, Subscription, subscription
+from ocr_api.store.texts import TextSoFar, decode_text
 
 _IDLE_S = 15.0
 """After so long without news the connection is tried; one more such time without an answer and
@@ -19,6 +20,7 @@ it is given up."""
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
 _ANY_PAGE = ""
+_ALWAYS = (keys.JOB_NEWS, keys.PAGE_NEWS, keys.DELIVERY_NEWS, keys.STOP_NEWS)
 
 
 class Watch:
@@ -55,6 +57,8 @@ class Announcements:
     def __init__(self, listener: Redis) -> None:
         self._listener = listener
         self._watches: dict[str, list[Watch]] = {}
+        self._texts: dict[str, Callable[[TextSoFar], None]] = {}
+        self._news: Subscription | None = None
         self._is_up = False
 
     @contextmanager
@@ -84,6 +88,22 @@ class Announcements:
         with self._registered(f"{keys.DELIVERY_NEWS}:{_ANY_PAGE}") as watch:
             yield watch
 
+    @asynccontextmanager
+    async def hearing_texts(
+        self, job_id: str, take: Callable[[TextSoFar], None]
+    ) -> AsyncGenerator[None]:
+        """Passes on what is generated for a job; of several for one job, the latest hears it."""
+        channel = keys.text_channel(job_id)
+        self._texts[channel] = take
+        await self._send(lambda news: news.subscribe(channel))
+        try:
+            yield
+        finally:
+            if self._texts.get(channel) is take:
+                del self._texts[channel]
+                with anyio.CancelScope(shield=True):
+                    await self._send(lambda news: news.unsubscribe(channel))
+
     async def run(self) -> None:
         """Listens until cancelled, through every outage of the server."""
         wait_s = _FIRST_WAIT_S
@@ -98,11 +118,21 @@ class Announcements:
         """Passes news on until the connection breaks."""
         news = subscription(self._listener)
         try:
-            await news.subscribe(keys.JOB_NEWS, keys.PAGE_NEWS, keys.DELIVERY_NEWS, keys.STOP_NEWS)
+            await news.subscribe(*_ALWAYS)
+            self._news = news
+            if self._texts:
+                await news.subscribe(*self._texts)
             await self._pass_on(news)
         finally:
+            self._news = None
             with anyio.CancelScope(shield=True):
                 await news.aclose()
+
+    async def _send(self, act: Callable[[Subscription], Awaitable[None]]) -> None:
+        """Changes the subscription; where there is none now, the next one is made complete."""
+        if self._news is not None:
+            with suppress(RedisError, OSError):
+                await act(self._news)
 
     async def _pass_on(self, news: Subscription) -> None:
         is_doubtful = False
@@ -119,15 +149,23 @@ class Announcements:
 
     def _take(self, message: Message) -> None:
         if message["type"] == "subscribe":
-            self._is_up = True
-            self._notify_all()
+            self._take_up(message)
             return
         if message["type"] != "message":
             return
         channel = (message["channel"] or b"").decode()
+        if channel.startswith(keys.TEXT_NEWS):
+            if channel in self._texts:
+                self._texts[channel](decode_text(message["data"]))
+            return
         subject = _ANY_PAGE if channel == keys.PAGE_NEWS else message["data"].decode()
         for watch in self._watches.get(f"{channel}:{subject}", ()):
             watch.notify()
+
+    def _take_up(self, message: Message) -> None:
+        if not (message["channel"] or b"").startswith(keys.TEXT_NEWS.encode()):
+            self._is_up = True
+            self._notify_all()
 
     def _notify_all(self) -> None:
         """Wakes everybody: what happened while nobody listened is unknown."""

@@ -11,11 +11,18 @@ from redis.asyncio import Redis
 
 from ocr_api.jobs import OPENING, Job, JobStatus, PageRecord, PageStatus
 from ocr_api.store import keys
+from ocr_api.store.audit_deliveries import (
+    Outbox,
+    plain_members,
+    sorted_members,
+    take_outbox,
+    wrong_deliveries,
+)
 from ocr_api.store.blobs import Blobs
 from ocr_api.store.commands import commands
 from ocr_api.store.failures import redis_failures
 from ocr_api.store.job_store import JobStore
-from ocr_api.store.names import RESULTS, UPLOADS, job_id_of, upload_key
+from ocr_api.store.names import RESULTS, UPLOADS, WEBHOOKS, job_id_of, upload_key
 from ocr_api.store.records import decode_fields, decode_job
 
 _SCANNED_AT_ONCE = 1000
@@ -29,14 +36,14 @@ _SHARED = frozenset(
         *(keys.WORKERS_LIVE, keys.CURRENT_MODEL),
     }
 )
-_FOREIGN_PREFIXES = (
+_COMPARED_ELSEWHERE = (
     keys.OUTBOX,
     keys.DELIVERY,
     keys.DELIVERY_LOG,
     keys.DELIVERY_LEASES,
     keys.OWNER_JOBS,
 )
-"""Keys of other parts, which audit themselves."""
+"""Of deliveries (`audit_deliveries.py`), and kept free."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,7 +74,11 @@ class Inventory:
         untidied: Ids of ended jobs whose files have not been tidied.
         places: How often each page task lies in a queue, as `<job>:<page>`.
         held: Keys of used Idempotency-Keys, with their jobs.
-        files: Keys of all blobs.
+        files: Keys of uploads and results.
+        outbox: All about deliveries.
+        bodies: Keys of their bodies.
+        workers: Ids, by what knows of them: their reports, their times, or that they are live.
+        lanes: Those that are known.
     """
 
     keys: frozenset[str] = frozenset()
@@ -79,6 +90,10 @@ class Inventory:
     places: Mapping[str, int] = field(default_factory=dict[str, int])
     held: Mapping[str, str] = field(default_factory=dict[str, str])
     files: frozenset[str] = frozenset()
+    outbox: Outbox = field(default_factory=Outbox)
+    bodies: frozenset[str] = frozenset()
+    workers: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    lanes: frozenset[str] = frozenset()
 
 
 async def audit(
@@ -98,6 +113,7 @@ async def audit(
 async def take_inventory(redis: Redis, store: JobStore, blobs: Blobs) -> Inventory:
     """Reads all keys and the names of all blobs; files first, so that a new job's file is late."""
     files = {blob.key for folder in (UPLOADS, RESULTS) async for blob in blobs.list(folder)}
+    bodies = {blob.key async for blob in blobs.list(WEBHOOKS)}
     with redis_failures():
         scanned = commands(redis).scan_iter(match="{ocr}*", count=_SCANNED_AT_ONCE)
         names = {name.decode() async for name in scanned}
@@ -106,12 +122,16 @@ async def take_inventory(redis: Redis, store: JobStore, blobs: Blobs) -> Invento
         keys=frozenset(names),
         jobs=jobs,
         pages={job_id: await _pages(store, job) for job_id, job in jobs.items()},
-        listed=await _members(redis, keys.JOBS),
-        ended=await _members(redis, keys.ENDED),
-        untidied=await _members(redis, keys.UNTIDIED),
+        listed=await sorted_members(redis, keys.JOBS),
+        ended=await sorted_members(redis, keys.ENDED),
+        untidied=await sorted_members(redis, keys.UNTIDIED),
         places=await _places(redis, names),
         held=await _held(redis, names),
         files=frozenset(files),
+        outbox=await take_outbox(redis, frozenset(names)),
+        bodies=frozenset(bodies),
+        workers=await _workers(redis),
+        lanes=await plain_members(redis, keys.LANES),
     )
 
 
@@ -122,23 +142,67 @@ def find_discrepancies(found: Inventory) -> Iterator[Discrepancy]:
     yield from _unfit_pages(found)
     yield from _orphaned_files(found)
     yield from _missing_files(found)
+    yield from _missing_keys(found)
+    yield from _unfit_workers(found)
+    told = {job_id for job_id, job in found.jobs.items() if job.has_ended and _has_webhook(job)}
+    for name, wrong in wrong_deliveries(
+        found.outbox, frozenset(found.jobs), frozenset(told), found.bodies
+    ):
+        yield Discrepancy("file" if name.startswith(WEBHOOKS) else "key", name, wrong)
 
 
 def _strange_keys(found: Inventory) -> Iterator[Discrepancy]:
     owned = (keys.JOB, keys.PAGE, keys.EVENTS, keys.DOCUMENT_KEY)
     for name in found.keys:
-        is_known = name in _SHARED or name.startswith((*_FOREIGN_PREFIXES, keys.READY))
+        is_known = name in _SHARED or name.startswith((*_COMPARED_ELSEWHERE, keys.READY))
         if is_known or name.startswith((keys.INTENT, keys.IDEMPOTENCY)):
             continue
         owner = next((name.removeprefix(prefix) for prefix in owned if name.startswith(prefix)), "")
         job_id = owner.rpartition(":")[0] if name.startswith(keys.PAGE) else owner
         if job_id not in found.jobs:
             yield Discrepancy("key", name, "belongs to no job")
+        elif name.startswith(keys.PAGE) and not _is_page(found.jobs[job_id], name):
+            yield Discrepancy("key", name, "is a page that its document lacks")
         elif name.startswith(keys.DOCUMENT_KEY) and found.jobs[job_id].has_ended:
             yield Discrepancy("key", name, "is a password that nobody needs any more")
     for name, job_id in found.held.items():
         if job_id not in found.jobs:
             yield Discrepancy("key", name, "stands for a job that is gone")
+
+
+def _is_page(job: Job, name: str) -> bool:
+    """Before its document has been opened, a job's pages are unknown."""
+    number = int(name.rpartition(":")[2])
+    return number == OPENING or job.pages is None or number in set(job.pages)
+
+
+def _missing_keys(found: Inventory) -> Iterator[Discrepancy]:
+    if found.jobs:
+        for name in {keys.SCHEMA, keys.SEQUENCE} - found.keys:
+            yield Discrepancy("key", name, "is missing")
+    for job_id, job in found.jobs.items():
+        secret = keys.secret_key(job_id)
+        if job.has_password and not job.has_ended and secret not in found.keys:
+            yield Discrepancy("key", secret, "is missing; its job still needs the password")
+    ready = {name.removeprefix(keys.READY) for name in found.keys if name.startswith(keys.READY)}
+    for lane in ready - found.lanes:
+        yield Discrepancy("key", keys.READY + lane, "is not in the list of lanes")
+    for job_id in found.untidied - found.jobs.keys():
+        yield Discrepancy("job", job_id, "is to be tidied and has no record")
+    for job_id in found.ended - found.jobs.keys():
+        yield Discrepancy("job", job_id, "is to be removed and has no record")
+
+
+def _unfit_workers(found: Inventory) -> Iterator[Discrepancy]:
+    reported, seen = found.workers[keys.WORKER_REPORTS], found.workers[keys.WORKERS_SEEN]
+    for worker in reported ^ seen:
+        yield Discrepancy("key", f"{keys.WORKERS_SEEN} {worker}", "has no report, or no time")
+    for worker in found.workers[keys.WORKERS_LIVE] - seen:
+        yield Discrepancy("key", f"{keys.WORKERS_LIVE} {worker}", "is live and was never seen")
+
+
+def _has_webhook(job: Job) -> bool:
+    return job.options.webhook_url is not None
 
 
 def _unfit_jobs(found: Inventory) -> Iterator[Discrepancy]:
@@ -157,7 +221,7 @@ def _unfit_pages(found: Inventory) -> Iterator[Discrepancy]:
             name = f"{job_id}:{page.number}"
             is_open = page.status in {PageStatus.READY, PageStatus.CLAIMED}
             expected = 1 if is_open and not job.has_ended else 0
-            if waiting.pop(name, 0) != expected:
+            if waiting.pop(name, 0) != expected and job_id not in found.untidied:
                 yield Discrepancy("page", name, f"is {page.status} and not in its one queue")
         yield from _missing_pages(job, pages)
         if job.status is JobStatus.COMPLETED and any(
@@ -218,16 +282,21 @@ async def _pages(store: JobStore, job: Job) -> list[PageRecord]:
     return pages if opening is None else [opening, *pages]
 
 
-async def _members(redis: Redis, name: str) -> frozenset[str]:
+async def _workers(redis: Redis) -> Mapping[str, frozenset[str]]:
     with redis_failures():
-        return frozenset(member.decode() for member in await commands(redis).zrange(name, 0, -1))
+        reported = await commands(redis).hkeys(keys.WORKER_REPORTS)
+    return {
+        keys.WORKER_REPORTS: frozenset(one.decode() for one in reported),
+        keys.WORKERS_SEEN: await sorted_members(redis, keys.WORKERS_SEEN),
+        keys.WORKERS_LIVE: await sorted_members(redis, keys.WORKERS_LIVE),
+    }
 
 
 async def _places(redis: Redis, names: Iterable[str]) -> Mapping[str, int]:
     queues = [name for name in names if name.startswith(keys.READY)]
     found: Counter[str] = Counter()
     for queue in (*queues, keys.DELAYED, keys.LEASES):
-        found.update(_plain_name(task) for task in await _members(redis, queue))
+        found.update(_plain_name(task) for task in await sorted_members(redis, queue))
     return found
 
 

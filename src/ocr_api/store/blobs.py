@@ -27,6 +27,7 @@ from ocr_api.store.local_files import (
     sync_file,
     unlink,
     unlink_staged,
+    write_whole,
 )
 
 if TYPE_CHECKING:
@@ -108,11 +109,18 @@ class Blobs:
         return counted.size
 
     async def put(self, key: str, data: bytes) -> None:
-        """Keeps some bytes; raises as `put_upload` does."""
+        """Keeps some bytes; raises as `put_upload` does.
+
+        A local file is written and synced in one visit to a worker thread, since a page's result
+        waits for this.
+        """
         async with self._whole_or_nothing(key):
             with _failures(key):
-                await obstore.put_async(self._store, key, data)
-            await self._make_last(key)
+                if self._root is None:
+                    await obstore.put_async(self._store, key, data)
+                else:
+                    path = self._path(self._root, key)
+                    await anyio.to_thread.run_sync(write_whole, path, data, self._sync)
 
     async def get(self, key: str) -> bytes:
         """Gives the bytes of a blob.

@@ -33,6 +33,10 @@ class Commands(Protocol):
 
     async def zrange(self, name: str, start: int, end: int) -> list[bytes]: ...  # noqa: D102
 
+    async def smembers(self, name: str) -> set[bytes]: ...  # noqa: D102
+
+    async def hkeys(self, name: str) -> list[bytes]: ...  # noqa: D102
+
     async def zrem(self, name: str, value: str) -> int: ...  # noqa: D102
 
     async def mget(self, keys: list[str]) -> list[bytes | None]: ...  # noqa: D102
@@ -40,6 +44,8 @@ class Commands(Protocol):
     async def lrange(self, name: str, start: int, end: int) -> list[bytes]: ...  # noqa: D102
 
     async def config_get(self, *patterns: str) -> Mapping[str, str]: ...  # noqa: D102
+
+    async def pubsub_numsub(self, *channels: str) -> list[tuple[bytes, int]]: ...  # noqa: D102
 
     def scan_iter(self, match: str, count: int) -> AsyncIterator[bytes]: ...  # noqa: D102
 
@@ -57,6 +63,8 @@ class Batch(Protocol):
 
     def hget(self, name: str, key: str) -> object: ...  # noqa: D102
 
+    def publish(self, channel: str, message: bytes) -> object: ...  # noqa: D102
+
     async def execute(self) -> list[object]: ...  # noqa: D102
 
 
@@ -64,6 +72,8 @@ class Subscription(Protocol):
     """One connection that listens to channels."""
 
     async def subscribe(self, *channels: str) -> None: ...  # noqa: D102
+
+    async def unsubscribe(self, *channels: str) -> None: ...  # noqa: D102
 
     async def get_message(self, *, timeout: float) -> Message | None: ...  # noqa: ASYNC109, D102
 

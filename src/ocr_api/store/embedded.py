@@ -23,7 +23,7 @@ from ocr_api.store.commands import commands
 from ocr_api.store.connection import connect
 from ocr_api.store.data_lock import FileLock, acquire_owner
 from ocr_api.store.server_binary import ServerBinary, find_server_binary, record_version
-from ocr_api.store.socket_place import find_socket_path, socket_url
+from ocr_api.store.socket_place import find_socket_path, remove_socket_place, socket_url
 
 _START_TIMEOUT_S = 60.0
 """Reading a long append-only file back takes time."""
@@ -150,6 +150,9 @@ class EmbeddedServer:
         """Stops the server and gives the directory up."""
         await self.stop()
         if self._owner_lock is not None:
+            if self._socket is not None:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(remove_socket_place, self._socket)
             self._owner_lock.release()
             self._owner_lock = None
 

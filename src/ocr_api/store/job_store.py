@@ -7,15 +7,16 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from ocr_api.errors import StoreError, StoreSchemaError
-from ocr_api.store import keys
+from ocr_api.errors import StoreError
 from ocr_api.store.deliveries import Deliveries
 from ocr_api.store.failures import redis_failures
 from ocr_api.store.jobs import Jobs
+from ocr_api.store.layout import CURRENT, Layout
 from ocr_api.store.lifecycle import Lifecycle
 from ocr_api.store.limits import StoreLimits
 from ocr_api.store.pages import Pages
-from ocr_api.store.scripts import Script, Scripts
+from ocr_api.store.scripts import Script, Scripts, explain_layout
+from ocr_api.store.texts import Texts
 from ocr_api.store.workers import Workers
 
 DURABLE: Mapping[str, tuple[str, ...]] = {
@@ -32,7 +33,7 @@ WHAT_IS_LOST: Mapping[str, str] = {
 }
 
 
-class JobStore(Jobs, Pages, Workers, Lifecycle, Deliveries):
+class JobStore(Jobs, Pages, Workers, Lifecycle, Deliveries, Texts):
     """Everything that the processes tell each other.
 
     Every change is one script call on the server, so it happens whole or not at all; times are
@@ -40,28 +41,30 @@ class JobStore(Jobs, Pages, Workers, Lifecycle, Deliveries):
     retried inside. The client belongs to the caller, who closes it.
     """
 
-    def __init__(self, redis: Redis, limits: StoreLimits) -> None:
-        scripts = Scripts(redis, limits)
+    def __init__(self, redis: Redis, limits: StoreLimits, layout: Layout = CURRENT) -> None:
+        scripts = Scripts(redis, limits, layout)
+        self._layout = layout
         Jobs.__init__(self, redis, scripts, limits.pages_at_once)
         Pages.__init__(self, scripts)
         Workers.__init__(self, redis, scripts)
         Deliveries.__init__(self, scripts)
         Lifecycle.__init__(self, redis, scripts)
+        Texts.__init__(self, redis)
 
     async def check_schema(self) -> None:
-        """Writes the version of the layout into a new queue, and refuses a newer one.
+        """Gives a new queue the layout of this release, brings an older one to it, step by step.
+
+        From the first step on, processes of the older layout change nothing any more.
 
         Raises:
             StoreSchemaError: A newer version of this service wrote the data.
         """
-        reply = await self._scripts.call(Script.SCHEMA, keys.SCHEMA_VERSION)
-        found = int(cast("bytes", reply))
-        if found > keys.SCHEMA_VERSION:
-            msg = (
-                f"The job queue holds data of layout {found}; this version knows up to "
-                f"{keys.SCHEMA_VERSION}. Start the newer version, or use another queue."
-            )
-            raise StoreSchemaError(msg, found=found, known=keys.SCHEMA_VERSION)
+        known = self._layout.version
+        found = int(cast("bytes", await self._scripts.call(Script.SCHEMA, known)))
+        while found < known:
+            found = int(cast("bytes", await self._scripts.call(Script.MIGRATE, found)))
+        if found > known:
+            raise explain_layout(found, known)
 
     async def ping(self) -> None:
         """Returns when the server answers; raises `StoreUnavailableError` else."""

@@ -69,6 +69,9 @@ OUTBOX_LANE = "{ocr}:outbox:lane:"
 OUTBOX_BUSY = "{ocr}:outbox:busy:"
 """Prefix + receiver. Set of the deliveries that are on their way to it."""
 
+OUTBOX_QUICK = "{ocr}:outbox:quick"
+"""Set of the receivers that took the latest delivery to them, and have more waiting."""
+
 DELIVERY = "{ocr}:delivery:"
 """Prefix + delivery id. Hash: one event on its way to a webhook."""
 
@@ -103,6 +106,9 @@ JOB_NEWS = "{ocr}:news:job"
 STOP_NEWS = "{ocr}:news:stop"
 """Channel: the id of a job whose work is to stop."""
 
+TEXT_NEWS = "{ocr}:news:text:"
+"""Prefix + job id. Channel: the text of one of its pages so far (JSON)."""
+
 PAGE_NEWS = "{ocr}:news:page"
 """Channel: the lane in which a page became ready."""
 
@@ -135,6 +141,11 @@ def intent_key(job_id: str) -> str:
     return INTENT + job_id
 
 
+def text_channel(job_id: str) -> str:
+    """Gives the channel of the text that is generated for a job."""
+    return TEXT_NEWS + job_id
+
+
 def delivery_ids(job_id: str) -> list[str]:
     """Gives every id that a delivery of a job may have, in order."""
     further = [f"{DELIVERY_ID}{job_id}-{number}" for number in range(2, ENDS_TOLD + 1)]
@@ -160,6 +171,7 @@ def lua_names() -> dict[str, str]:
         "outbox": OUTBOX,
         "outbox_lane": OUTBOX_LANE,
         "outbox_busy": OUTBOX_BUSY,
+        "outbox_quick": OUTBOX_QUICK,
         "delivery": DELIVERY,
         "delivery_log": DELIVERY_LOG,
         "delivery_leases": DELIVERY_LEASES,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from ocr_api.jobs import Job
+from ocr_api.store import keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class StoreLimits:
         max_attempts: Charged claims of a page before it is given up, at least 1.
         result_ttl_s: How long an ended job and its results are kept.
         page_timeout_s: Seconds of work that a page may take, its failed attempts together.
+        model_timeouts_s: In place of `page_timeout_s`, by model id: for models that are slower
+            where this process runs.
         max_queued_jobs: Jobs that have not ended; more are refused.
         retry_backoff_s: Waits before the second, third, ... attempt; the last one repeats.
         pages_at_once: Page tasks that one script call makes, removes or reads: bounds how long a
@@ -28,9 +32,40 @@ class StoreLimits:
     max_attempts: int = 3
     result_ttl_s: int = 24 * 3600
     page_timeout_s: float = 300.0
+    model_timeouts_s: Mapping[str, float] = field(default_factory=dict[str, float])
     max_queued_jobs: int = 200_000
     retry_backoff_s: tuple[float, ...] = (0.3, 2.0)
     pages_at_once: int = 500
+
+
+class LimitSettings(Protocol):
+    """The settings that limit the store, under the names that users know."""
+
+    @property
+    def lease_seconds(self) -> float: ...  # noqa: D102
+
+    @property
+    def max_attempts(self) -> int: ...  # noqa: D102
+
+    @property
+    def job_result_ttl(self) -> int: ...  # noqa: D102
+
+    @property
+    def job_timeout(self) -> float: ...  # noqa: D102
+
+    @property
+    def max_queued_jobs(self) -> int: ...  # noqa: D102
+
+
+def limits_of(settings: LimitSettings) -> StoreLimits:
+    """Gives the limits that settings name, the same for every process."""
+    return StoreLimits(
+        lease_s=settings.lease_seconds,
+        max_attempts=settings.max_attempts,
+        result_ttl_s=settings.job_result_ttl,
+        page_timeout_s=settings.job_timeout,
+        max_queued_jobs=settings.max_queued_jobs,
+    )
 
 
 class FailOutcome(StrEnum):
@@ -57,13 +92,23 @@ class ModelReport:
         reason: Why the model cannot run there; empty = it can.
         loaded: Instances in memory.
         status: One word for people, e.g. `ready` or `loading`.
-        memory_mib: What the instances hold, None = unknown.
+        memory_mib: What one instance takes, measured; None = unknown.
+        device: Where it was loaded; None = it never was.
+        quantization: With which it was loaded; None = it has none, or never was.
+        message: What else there is to know, e.g. why it could not be loaded lately.
+        done_bytes: Of its weights that are being fetched; None = none are.
+        total_bytes: Of its weights; None = not known yet.
     """
 
     reason: str = ""
     loaded: int = 0
     status: str = "ready"
     memory_mib: int | None = None
+    device: str | None = None
+    quantization: str | None = None
+    message: str = ""
+    done_bytes: int | None = None
+    total_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +122,7 @@ class WorkerReport:
         version: Of this package.
         models: By model id.
         busy_pages: Pages it works on.
+        layout: Of the data that it knows.
         seen_at: When the report arrived, seconds since the epoch by the server's clock; set by
             the store.
     """
@@ -87,6 +133,7 @@ class WorkerReport:
     version: str = ""
     models: Mapping[str, ModelReport] = field(default_factory=dict[str, ModelReport])
     busy_pages: int = 0
+    layout: int = keys.SCHEMA_VERSION
     seen_at: float = 0.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from pathlib import Path
 from ocr_api.store.names import RESULTS, UPLOADS, WEBHOOKS
 
 _STAGED = re.compile(r"(?P<name>.+)#\d+")
-"""How obstore's local store (object_store's LocalFileSystem) names files that it still writes."""
+"""How obstore's local store (object_store's LocalFileSystem) names files that it still writes, and
+`write_whole` does."""
 
 Sync = Callable[[Path], None]
 """Makes a file or a folder last, as `fsync_path` does; blocking."""
@@ -56,6 +58,15 @@ def sync_file(path: Path, sync: Sync) -> None:
     sync(path.parent)
 
 
+def write_whole(path: Path, data: bytes, sync: Sync) -> None:
+    """Writes a file that is there whole or not at all, and makes it last."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    staged = path.with_name(f"{path.name}#{secrets.randbelow(10**9)}")
+    staged.write_bytes(data)
+    staged.replace(path)
+    sync_file(path, sync)
+
+
 def open_to_read(path: Path) -> int:
     """Gives a read-only descriptor."""
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -70,10 +81,10 @@ def scratch_file(data: bytes) -> int:
 
 
 def find_staged(root: Path) -> list[BlobInfo]:
-    """Gives the files that uploads write to until they are whole."""
+    """Gives the files that are written to until they are whole."""
     return [
         BlobInfo(path.relative_to(root).as_posix(), facts.st_size, facts.st_mtime)
-        for name in (UPLOADS, RESULTS)
+        for name in (UPLOADS, RESULTS, WEBHOOKS)
         for path, facts in _files(root / name)
         if _STAGED.fullmatch(path.name)
     ]

@@ -23,15 +23,27 @@ class Pages:
     async def claim(self, worker_id: str, models: Sequence[str]) -> Claim | None:
         """Claims the next ready page in the lanes of these models; None = nothing there.
 
+        As `claim_some`, which see.
+        """
+        claims = await self.claim_some(worker_id, models, 1)
+        return claims[0] if claims else None
+
+    async def claim_some(self, worker_id: str, models: Sequence[str], most: int) -> list[Claim]:
+        """Claims up to `most` (at least 1) of the next ready pages, in one call.
+
         Counts as an attempt at once, so that crashes count too. A page whose attempts or time are
         used up fails instead, with `attempts_exhausted` or `page_timeout`, and the next one is
-        tried. After an error it is unknown whether a page was claimed: don't repeat the call for
-        the same slot's sake, its lease brings the page back.
+        tried. After an error it is unknown whether pages were claimed: don't repeat the call for
+        the same slots' sake, their leases bring the pages back.
+
+        Returns:
+            The claims, none where nothing is ready in the lanes of these models.
         """
         if not models:
-            return None
-        reply = await self._scripts.call(Script.CLAIM, worker_id, *models)
-        return None if reply is None else _claim(reply, worker_id)
+            return []
+        while (reply := await self._scripts.call(Script.CLAIM, worker_id, most, *models)) == 0:
+            pass
+        return [_claim(found, worker_id) for found in cast("list[object]", reply)]
 
     async def open(
         self, claim: Claim, *, pages_total: int, pages: PageRanges, warnings: Sequence[str] = ()

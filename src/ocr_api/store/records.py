@@ -94,6 +94,7 @@ def decode_job(fields: Fields) -> Job:
         pages=_pages(fields),
         pages_done=int(fields["pages_done"]),
         pages_failed=int(fields["pages_failed"]),
+        pages_retryable=int(fields.get("pages_retryable", "0")),
         attempts=int(fields["attempts"]),
         problem=_optional_problem(fields),
         warnings=tuple(json.loads(fields["warnings"])),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,24 +13,33 @@ from typing import TypeVar
 
 import anyio.to_thread
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
-from ocr_api.errors import AttemptsExhaustedError, PageTimeoutError
+from ocr_api.errors import (
+    AttemptsExhaustedError,
+    PageTimeoutError,
+    StoreSchemaError,
+    StoreUnavailableError,
+)
 from ocr_api.jobs import JOB_TRANSITIONS, PAGE_TRANSITIONS
 from ocr_api.jobs.fairness import ARRIVAL_STEP, CLASS_BASES, PAGE_STEP, STRIDES
 from ocr_api.store import keys
 from ocr_api.store.commands import Argument, commands
 from ocr_api.store.failures import redis_failures
+from ocr_api.store.layout import CURRENT, Layout
 from ocr_api.store.limits import StoreLimits
 
 _WARNINGS_BYTES = 64 * 1024
 """A job's warnings beyond this are dropped (they are read with every look at the job)."""
 
 _DELIVERIES_PER_RECEIVER = 4
-"""On their way to one receiver at a time, however many notifiers there are."""
+"""On their way at a time to one receiver that took its latest one, however many notifiers there
+are; to any other it is one."""
 
 _TRIES_KEPT = 20
 """The latest tries of a delivery that its log holds."""
+
+_OTHER_LAYOUT = re.compile(r"OCRLAYOUT (\d+)")
 
 _Status = TypeVar("_Status", bound=StrEnum)
 _Event = TypeVar("_Event", bound=StrEnum)
@@ -44,6 +54,7 @@ class Script(StrEnum):
     ADMIT = "admit"
     WITHDRAW = "withdraw"
     CANCEL = "cancel"
+    DROP = "drop"
     RETRY = "retry"
     RENEW = "renew"
     ROUTE = "route"
@@ -59,6 +70,7 @@ class Script(StrEnum):
     SWITCH_MODEL = "switch_model"
     QUEUE_LENGTHS = "queue_lengths"
     SCHEMA = "schema"
+    MIGRATE = "migrate"
     DELIVERY_CLAIM = "delivery_claim"
     DELIVERY_KEEP = "delivery_keep"
     DELIVERY_SETTLE = "delivery_settle"
@@ -76,8 +88,9 @@ class _Loaded:
 class Scripts:
     """Calls the scripts on one server; each call is one round trip, sent once."""
 
-    def __init__(self, redis: Redis, limits: StoreLimits) -> None:
+    def __init__(self, redis: Redis, limits: StoreLimits, layout: Layout = CURRENT) -> None:
         self._commands = commands(redis)
+        self._layout = layout
         self._limits = limits
         self._loaded: Mapping[Script, _Loaded] = {}
 
@@ -88,21 +101,46 @@ class Scripts:
             StoreUnavailableError: The server cannot be reached or refuses; whether the script
                 ran is then unknown.
             StorageFullError: The server has no room on its disk.
+            StoreSchemaError: The data has a newer layout; nothing was changed.
         """
         if not self._loaded:
-            self._loaded = await anyio.to_thread.run_sync(_load_all, self._limits)
+            self._loaded = await anyio.to_thread.run_sync(_load_all, self._limits, self._layout)
         loaded = self._loaded[script]
         with redis_failures():
             try:
-                return await self._commands.evalsha(loaded.digest, 1, keys.SCHEMA, *arguments)
-            except NoScriptError:
-                return await self._commands.eval(loaded.text, 1, keys.SCHEMA, *arguments)
+                return await self._run(loaded, *arguments)
+            except ResponseError as exc:
+                if (other := _OTHER_LAYOUT.search(str(exc))) is None:
+                    raise
+                raise explain_layout(int(other[1]), self._layout.version) from exc
+
+    async def _run(self, loaded: _Loaded, *arguments: Argument) -> object:
+        try:
+            return await self._commands.evalsha(loaded.digest, 1, keys.SCHEMA, *arguments)
+        except NoScriptError:
+            return await self._commands.eval(loaded.text, 1, keys.SCHEMA, *arguments)
 
 
-def _load_all(limits: StoreLimits) -> dict[Script, _Loaded]:
+def explain_layout(found: int, known: int) -> StoreSchemaError | StoreUnavailableError:
+    """Gives the error for data of another layout than a process knows."""
+    if found < known:
+        msg = f"The job queue's data of layout {found} is being brought to layout {known}."
+        return StoreUnavailableError(msg, found=found, known=known)
+    msg = (
+        f"The job queue holds data of layout {found}; this version knows up to {known}. "
+        "Start the newer version, or use another queue."
+    )
+    return StoreSchemaError(msg, found=found, known=known)
+
+
+def _load_all(limits: StoreLimits, layout: Layout) -> dict[Script, _Loaded]:
     """Reads the scripts from the package; blocking, therefore not done when a store is made."""
-    shared = _preamble(limits) + _read("common")
-    return {script: _load(shared + _read(script.value)) for script in Script}
+    shared = _preamble(limits, layout) + _read("common")
+    guard = _read("guard")
+    before = {Script.SCHEMA: "", Script.MIGRATE: _steps(layout)}
+    return {
+        script: _load(shared + before.get(script, guard) + _read(script.value)) for script in Script
+    }
 
 
 def _load(text: str) -> _Loaded:
@@ -113,9 +151,10 @@ def _read(name: str) -> str:
     return (resources.files("ocr_api.store") / "lua" / f"{name}.lua").read_text("utf-8")
 
 
-def _preamble(limits: StoreLimits) -> str:
+def _preamble(limits: StoreLimits, layout: Layout) -> str:
     """Writes Python's tables down as Lua's, so that there is one of each."""
     numbers = {
+        "layout": layout.version,
         "lease_s": limits.lease_s,
         "max_attempts": limits.max_attempts,
         "result_ttl_s": limits.result_ttl_s,
@@ -131,7 +170,8 @@ def _preamble(limits: StoreLimits) -> str:
     }
     backoff = ", ".join(str(float(wait)) for wait in limits.retry_backoff_s)
     exhausted = _quote(json.dumps(_exhausted_problem()))
-    timeout = _quote(json.dumps(_timeout_problem(limits.page_timeout_s)))
+    timeout = _quote(json.dumps(_timeout_problem()))
+    timeouts = {model: str(value) for model, value in limits.model_timeouts_s.items()}
     return "\n".join(
         (
             _lua_table("KEY", {name: _quote(key) for name, key in keys.lua_names().items()}),
@@ -139,12 +179,19 @@ def _preamble(limits: StoreLimits) -> str:
             _lua_table("PAGE_AFTER", _transitions(PAGE_TRANSITIONS)),
             _lua_table("LIMIT", {name: str(value) for name, value in numbers.items()}),
             f"LIMIT.backoff_s = {{ {backoff} }}",
+            _lua_table("MODEL_TIMEOUT_S", timeouts),
             f"LIMIT.delivery_id = {_quote(keys.DELIVERY_ID)}",
             f"LIMIT.exhausted_problem = {exhausted}",
             f"LIMIT.timeout_problem = {timeout}",
             f"local CLASSES = {{ {_classes()} }}\n",
         )
     )
+
+
+def _steps(layout: Layout) -> str:
+    """Writes the steps between layouts down as functions, by the version they start from."""
+    steps = (f"[{version}] = function()\n{text}\nend" for version, text in layout.steps.items())
+    return f"local STEPS = {{ {', '.join(steps)} }}\n"
 
 
 def _transitions(table: Mapping[tuple[_Status, _Event], _Status]) -> dict[str, str]:
@@ -176,13 +223,14 @@ def _quote(text: str) -> str:
     return json.dumps(text)
 
 
-def _timeout_problem(limit_s: float) -> dict[str, object]:
+def _timeout_problem() -> dict[str, object]:
     return {
         "code": PageTimeoutError.code,
         "retryable": PageTimeoutError.retryable,
         "detail": (
-            f"The attempts at the page took longer than JOB_TIMEOUT ({limit_s:g} s) together; "
-            "the last one told why it failed in the worker's log."
+            "The attempts at the page took longer together than a page may take (JOB_TIMEOUT; "
+            "CPU_MODEL_TIMEOUT for a model without its GPU); the last one told why it failed in "
+            "the worker's log."
         ),
     }
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +15,9 @@ from ocr_api.errors import StoreError
 
 _MOST_BYTES = 99
 """`sun_path` holds 108 bytes on Linux and 104 elsewhere, the last a zero (unix(7))."""
+
+
+_SHORT_NAME = re.compile(r"ocr-api-\d+-[0-9a-f]{16}")
 
 
 def find_socket_path(folder: Path) -> Path:
@@ -31,6 +36,18 @@ def find_socket_path(folder: Path) -> Path:
     short.mkdir(mode=0o700, exist_ok=True)
     _check_is_ours(short)
     return short / "valkey.sock"
+
+
+def remove_socket_place(path: Path) -> None:
+    """Removes the short folder that was made for a socket, once its server has stopped.
+
+    Blocking; leaves any other folder alone, and one that holds more than the socket.
+    """
+    if not _SHORT_NAME.fullmatch(path.parent.name):
+        return
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
 
 
 def running_server_url(data_dir: Path) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import anyio
 
 from ocr_api.errors import StoreError, UnknownJobError
-from ocr_api.jobs import Job, PageRecord
+from ocr_api.jobs import Job, JobStatus, PageRecord
 from ocr_api.store.blobs import Blobs
 from ocr_api.store.job_store import JobStore
 from ocr_api.store.local_files import BlobInfo
@@ -155,6 +155,8 @@ class Sweeper:
             pages = await self._store.pages(job)
             if not job.has_ended or await self._store.get(job_id) != job:
                 return False
+            if job.status is not JobStatus.COMPLETED:
+                await self._store.drop_pages(job_id)
             upload = [] if job.keeps_upload else [job.upload_key]
             await _delete(self._blobs, [*upload, *lost_results(job_id, pages)])
         except UnknownJobError:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 
 import anyio
 
 from ocr_api import __version__
-from ocr_api.errors import StoreError
 from ocr_api.observability import get_logger
 from ocr_api.outbound import Outbound, OutboundLimits, parse_networks
 from ocr_api.settings import Settings
+from ocr_api.stopping import stop_on_signal
 from ocr_api.store import (
     Announcements,
     JobStore,
-    StoreLimits,
+    LayoutWatch,
     connect,
     connect_listener,
+    limits_of,
     open_blobs,
+    wait_for_store,
 )
 from ocr_api.webhooks.body import Bodies
 from ocr_api.webhooks.deliver import Parts
@@ -33,7 +34,6 @@ _AROUND_POST_S = 10.0
 """For what a try does beside its POST: reading or building the body, recording the outcome."""
 
 _LEASE_MARGIN_S = 5.0
-_PATIENCE_S = 1.0
 
 
 async def run_notifier(settings: Settings) -> None:
@@ -41,7 +41,7 @@ async def run_notifier(settings: Settings) -> None:
 
     Raises:
         SettingsError: A secret or a network is none.
-        StoreSchemaError: The data was written by a newer version.
+        StoreSchemaError: The data was written by a newer version, or is taken over by one.
     """
     signer = read_secrets(settings.webhook_secret)
     if not signer.is_signing:
@@ -53,9 +53,9 @@ async def run_notifier(settings: Settings) -> None:
     )
     url = settings.redis_address
     async with connect(url) as redis, connect_listener(url) as listener:
-        store = JobStore(redis, StoreLimits(result_ttl_s=settings.job_result_ttl))
+        store = JobStore(redis, limits_of(settings))
         blobs = await open_blobs(settings.blobs_dir)
-        await _wait_for_store(store)
+        await wait_for_store(store)
         async with Outbound.open(limits) as outbound:
             parts = Parts(
                 store=store,
@@ -66,7 +66,8 @@ async def run_notifier(settings: Settings) -> None:
                 user_agent=f"ocr-api/{__version__}",
                 budget_s=settings.webhook_timeout + _AROUND_POST_S,
             )
-            await _run(build_notifier(settings, parts, Announcements(listener)), settings)
+            notifier = build_notifier(settings, parts, Announcements(listener))
+            await _run(notifier, LayoutWatch(store), settings.drain_seconds)
 
 
 def build_notifier(settings: Settings, parts: Parts, announcements: Announcements) -> Notifier:
@@ -76,31 +77,13 @@ def build_notifier(settings: Settings, parts: Parts, announcements: Announcement
     return Notifier(notifier_id, parts, announcements, lease_s, settings.webhook_concurrency)
 
 
-async def _run(notifier: Notifier, settings: Settings) -> None:
+async def _run(notifier: Notifier, watch: LayoutWatch, drain_s: float) -> None:
     stop = anyio.Event()
     _log.info("notifier_started")
     async with anyio.create_task_group() as background:
-        background.start_soon(_stop_on_signal, stop)
-        await notifier.run(stop, settings.drain_seconds)
+        background.start_soon(stop_on_signal, stop)
+        background.start_soon(watch.cancel_when_newer, background.cancel_scope)
+        await notifier.run(stop, drain_s)
         background.cancel_scope.cancel()
+    watch.check()
     _log.info("notifier_stopped")
-
-
-async def _stop_on_signal(stop: anyio.Event) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            stop.set()
-
-
-async def _wait_for_store(store: JobStore) -> None:
-    """Waits until the store answers; only data of a newer version ends the start."""
-    while True:
-        try:
-            await store.check_schema()
-        except StoreError as exc:
-            if not exc.retryable:
-                raise
-            _log.warning("waiting_for_store", code=exc.code, detail=exc.detail)
-            await anyio.sleep(_PATIENCE_S)
-        else:
-            return

@@ -7,6 +7,7 @@ import anyio
 from ocr_api.errors import StoreError
 from ocr_api.jobs import Delivery
 from ocr_api.observability import get_logger
+from ocr_api.stopping import cancel_after_stop
 from ocr_api.store import Announcements
 from ocr_api.webhooks.deliver import Parts, deliver
 
@@ -49,7 +50,7 @@ class Notifier:
             background.start_soon(self._announcements.run)
             background.start_soon(self._keep_reclaiming)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_cancel_after, tasks.cancel_scope, stop, drain_s)
+                tasks.start_soon(cancel_after_stop, tasks.cancel_scope, stop, drain_s)
                 await self._claim_until(stop)
                 tasks.cancel_scope.cancel()
             background.cancel_scope.cancel()
@@ -93,9 +94,3 @@ class Notifier:
             except StoreError as exc:
                 _log.warning("store_away", task="reclaim", code=exc.code, detail=exc.detail)
             await anyio.sleep(_RECLAIM_S)
-
-
-async def _cancel_after(scope: anyio.CancelScope, stop: anyio.Event, patience_s: float) -> None:
-    await stop.wait()
-    await anyio.sleep(patience_s)
-    scope.cancel()

@@ -8,7 +8,7 @@ from ocr_api.wire.document import (
     result_schema,
     unread_page,
 )
-from ocr_api.wire.event import JobEventView, LoggedEvent, event_view
+from ocr_api.wire.event import JobEventView, LoggedEvent, TextEventView, event_view
 from ocr_api.wire.job import (
     JobAccepted,
     JobList,
@@ -90,6 +90,7 @@ __all__ = [
     "SinglePage",
     "SwitchRequest",
     "SwitchView",
+    "TextEventView",
     "TryView",
     "WireModel",
     "WordView",

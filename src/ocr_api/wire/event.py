@@ -24,6 +24,21 @@ class JobEventView(WireModel):
     page_status: Literal["completed", "failed"] | None = None
 
 
+class TextEventView(WireModel):
+    """The `data` of an event named `text`: text of a page while it is generated.
+
+    It is not kept: such an event has no id, and a caller that comes back gets the text of the
+    pages that are being read then from their beginning.
+    """
+
+    page_number: int
+    attempt: int = Field(description="Of the page; a new one begins the text anew.")
+    offset: int = Field(
+        description="Characters of this page sent before; 0 = forget those, the text begins here."
+    )
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
     """One event of a stream.

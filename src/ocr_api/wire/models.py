@@ -31,14 +31,32 @@ class ModelView(WireModel):
     best_for: str
     languages: list[str] = Field(description="ISO 639-1 codes; empty = many.")
     license: str = Field(description="SPDX expression of the weights.")
-    quantization: str | None = None
+    quantization: str | None = Field(
+        default=None, description="Of its weights by default: `none`, `8bit` or `4bit`."
+    )
+    verified: bool | None = Field(
+        default=None,
+        description="`make verify-weights` read the project's pages with its published weights; "
+        "null = it has no weights of its own.",
+    )
     device: str = Field(description="`cpu` or `cuda`.")
-    memory_mib: int | None = Field(default=None, description="Memory of one loaded instance.")
+    memory_mib: int | None = Field(
+        default=None,
+        description="Memory of one instance on its device: measured once it was loaded.",
+    )
+    prompt_modes: list[str] = Field(
+        default_factory=list[str],
+        description="What it may be asked for (`prompt_mode`), the default first; empty = it "
+        "takes no prompt.",
+    )
+    allows_prompt: bool = Field(default=False, description="It takes a `prompt` of the caller's.")
     is_loaded: bool
     is_ready: bool = Field(description="A job for it would be started now.")
     is_available: bool = Field(description="It can run here; `message` says why not.")
     status: ModelStatus
-    progress: DownloadProgress | None = None
+    progress: DownloadProgress | None = Field(
+        default=None, description="Of its weights; null = none are being fetched."
+    )
     message: str = ""
 
 

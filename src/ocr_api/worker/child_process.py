@@ -23,6 +23,7 @@ from ocr_api.messages import (
     Message,
     Ready,
     TextRead,
+    WeightsProgress,
     decode_body,
     decode_header,
     encode_body,
@@ -86,6 +87,7 @@ class ChildProcess:
         self.name = name
         self.requests_done = 0
         self.subject = ""  # what it worked on last; the pool lends by it
+        self._sending = anyio.Lock()
 
     @classmethod
     async def start(cls, command: ChildCommand) -> ChildProcess:
@@ -128,16 +130,18 @@ class ChildProcess:
         message: Message,
         files: Sequence[int] = (),
         *,
-        timeout_s: float,
+        timeout_s: float | None,
         on_text: Callable[[TextRead], None] | None = None,
+        on_progress: Callable[[WeightsProgress], None] | None = None,
     ) -> tuple[Message, Files]:
         """Sends a request and waits for its answer.
 
         Args:
             message: What is asked.
             files: Descriptors that travel beside it; the caller keeps and closes its own copies.
-            timeout_s: Seconds until the child is killed.
+            timeout_s: Seconds until the child is killed; None = never.
             on_text: Called with text that is read before the answer is complete.
+            on_progress: Called with how far a download has come.
 
         Returns:
             The answer (which may be `Failed`) and the descriptors that came with it.
@@ -149,7 +153,7 @@ class ChildProcess:
         try:
             with anyio.fail_after(timeout_s):
                 await self._send(message, files)
-                answer = await self._receive_answer(on_text)
+                answer = await self._receive_answer(on_text, on_progress)
         except (anyio.BrokenResourceError, anyio.EndOfStream, ConnectionError, ValueError) as exc:
             await self.kill()
             msg = f"The {self.name} ended ({self._ending()}) before it answered."
@@ -159,6 +163,17 @@ class ChildProcess:
             raise
         self.requests_done += 1
         return answer
+
+    async def tell(self, message: Message) -> None:
+        """Sends, while a request is being answered, what has no answer of its own.
+
+        A child that is gone is passed over: the request tells that.
+        """
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._send(message, ())
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError):
+                return
 
     async def kill(self) -> None:
         """Ends the process at once and waits until it is gone; not interrupted by cancellation."""
@@ -192,22 +207,30 @@ class ChildProcess:
             raise ChildDiedError(msg)
 
     async def _receive_answer(
-        self, on_text: Callable[[TextRead], None] | None
+        self,
+        on_text: Callable[[TextRead], None] | None,
+        on_progress: Callable[[WeightsProgress], None] | None,
     ) -> tuple[Message, Files]:
         while True:
             message, files = await self._receive()
-            if not isinstance(message, TextRead):
-                return message, files
-            if on_text is not None:
-                on_text(message)
+            match message:
+                case TextRead():
+                    if on_text is not None:
+                        on_text(message)
+                case WeightsProgress():
+                    if on_progress is not None:
+                        on_progress(message)
+                case _:
+                    return message, files
 
     async def _send(self, message: Message, files: Sequence[int]) -> None:
         frame = encode_frame(encode_body(message), len(files))
-        if not files:
-            await self._stream.send(frame)
-            return
-        await self._stream.send_fds(frame[: HEADER.size], list(files))
-        await self._stream.send(frame[HEADER.size :])
+        async with self._sending:
+            if not files:
+                await self._stream.send(frame)
+                return
+            await self._stream.send_fds(frame[: HEADER.size], list(files))
+            await self._stream.send(frame[HEADER.size :])
 
     async def _receive(self) -> tuple[Message, Files]:
         header = bytearray()

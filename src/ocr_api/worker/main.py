@@ -4,45 +4,66 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from redis.asyncio import Redis
 
 from ocr_api import __version__
-from ocr_api.catalog import AUTO, Catalog, Host, load_catalog, resolve_model, this_host
+from ocr_api.catalog import (
+    AUTO,
+    Catalog,
+    Host,
+    ModelSpec,
+    load_catalog,
+    resolve_model,
+    this_host,
+)
 from ocr_api.errors import OcrApiError, StoreError
+from ocr_api.jobs import Claim
 from ocr_api.observability import get_logger
-from ocr_api.settings import MIB, Settings, usable_cores
+from ocr_api.settings import Settings
+from ocr_api.stopping import cancel_after_stop, stop_on_signal
 from ocr_api.store import (
     Announcements,
     Blobs,
     JobStore,
-    ModelReport,
-    StoreLimits,
+    LayoutWatch,
     Sweeper,
     SweepLimits,
     WorkerReport,
     connect,
     connect_listener,
+    limits_of,
     open_blobs,
+    wait_for_store,
 )
 from ocr_api.worker.claiming import Claiming
+from ocr_api.worker.hands import Hand, Hands
 from ocr_api.worker.leases import Leases
+from ocr_api.worker.loaded_models import model_report
 from ocr_api.worker.model_follower import ModelFollower
-from ocr_api.worker.page_reader import PageReader, ReaderPlan, child_environment
-from ocr_api.worker.page_steps import DocumentLimits
-from ocr_api.worker.process_page import Parts, process_claim
+from ocr_api.worker.page_reader import PageReader, opened_reader
+from ocr_api.worker.planning import (
+    check_quantization,
+    reader_plan,
+    store_limits,
+    weights_keeper,
+)
+from ocr_api.worker.process_page import Parts, process_claim, refuse_claim
+from ocr_api.worker.reader_plan import ReaderPlan
+from ocr_api.worker.text_publisher import TextPublisher
+from ocr_api.worker.weights_keeper import WeightsKeeper
+from ocr_api.worker.weights_reports import with_weights
 
 _HEARTBEAT_S = 1.0
 _HEARTBEAT_TTL_S = 4.0
 _RECLAIM_S = 1.0
 _SWEEP_S = 1.0
-_PATIENCE_S = 1.0
-_BYTES_PER_PIXEL = 3
 _log = get_logger(__name__)
 
 
@@ -63,14 +84,15 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker's parts, joined."""
+    """A worker's parts, joined; `reasons` says why a model cannot run here (empty = it can)."""
 
     id: str
     parts: Parts
     announcements: Announcements
     sweeper: Sweeper
     claiming: Claiming
-    reports: Mapping[str, ModelReport]
+    keeper: WeightsKeeper
+    reasons: Mapping[str, str]
     drain_s: float
 
 
@@ -78,16 +100,17 @@ async def run_worker(settings: Settings) -> None:
     """Works until SIGTERM or SIGINT, then finishes or hands back what it holds.
 
     Raises:
-        StoreSchemaError: The data was written by a newer version.
+        StoreSchemaError: The data was written by a newer version, or is taken over by one.
     """
     catalog = load_catalog(settings.catalog_file)
-    _tell_fallback(settings, catalog, this_host())
+    check_quantization(settings, catalog)
     url = settings.redis_address
     async with connect(url) as redis, connect_listener(url) as listener:
-        connections = Connections(redis, listener, await open_blobs(settings.blobs_dir))
-        worker = build_worker(settings, catalog, this_host(), connections)
-        await _wait_for_store(worker.parts.store)
-        await _run(worker)
+        blobs = await open_blobs(settings.blobs_dir)
+        async with opened_worker(settings, catalog, Connections(redis, listener, blobs)) as worker:
+            await wait_for_store(worker.parts.store)
+            await _run(worker)
+    _log.info("worker_stopped", worker=worker.id)
 
 
 def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
@@ -107,113 +130,108 @@ def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
 
 
 async def _run(worker: Worker) -> None:
-    stop = anyio.Event()
+    stop, watch = anyio.Event(), LayoutWatch(worker.parts.store)
     _log.info("worker_started", worker=worker.id, models=sorted(worker.parts.served))
     try:
         async with anyio.create_task_group() as background:
-            background.start_soon(_stop_on_signal, stop)
+            background.start_soon(stop_on_signal, stop)
+            background.start_soon(watch.cancel_when_newer, background.cancel_scope)
             background.start_soon(worker.announcements.run)
             background.start_soon(worker.parts.leases.keep)
             background.start_soon(_every, _HEARTBEAT_S, "heartbeat", lambda: _report(worker))
             background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
             background.start_soon(worker.sweeper.run)
+            background.start_soon(worker.parts.texts.run)
             background.start_soon(_warm, worker)
-            background.start_soon(ModelFollower(worker.parts).run)
+            background.start_soon(worker.keeper.run)
+            background.start_soon(ModelFollower(worker.parts, worker.keeper.is_ready).run)
             await _work_and_drain(worker, stop)
             background.cancel_scope.cancel()
     finally:
         await _leave(worker)
+    watch.check()
 
 
-def build_worker(
-    settings: Settings, catalog: Catalog, host: Host, connections: Connections
-) -> Worker:
-    """Joins the parts of a worker; starts nothing."""
+@asynccontextmanager
+async def opened_worker(
+    settings: Settings, catalog: Catalog, connections: Connections
+) -> AsyncGenerator[Worker]:
+    """Joins the parts of a worker for the time of the context; its children end with it."""
+    host = this_host(allows_cpu_models=settings.cpu_models)
+    reasons = {model: catalog.availability(model, host).reason for model in catalog.models}
+    able = [spec for spec in catalog.models.values() if not reasons[spec.id]]
+    keeper = weights_keeper(settings, able, JobStore(connections.redis, limits_of(settings)))
+    await keeper.look()
+    _tell_fallback(settings, catalog, host.with_weights(lambda spec: keeper.state(spec.id).reason))
+    plan = reader_plan(settings, host, lambda spec: keeper.found(spec.id))
+    ready_host = host.with_weights(lambda spec: keeper.hindrance(spec.id))
+    async with opened_reader(plan, catalog, ready_host) as reader:
+        joints = _Joints(settings, catalog, keeper, reader, reasons)
+        yield _join(joints, connections)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joints:
+    """What a worker is joined from, beside its connections."""
+
+    settings: Settings
+    catalog: Catalog
+    keeper: WeightsKeeper
+    reader: PageReader
+    reasons: Mapping[str, str]
+
+
+def _join(joints: _Joints, connections: Connections) -> Worker:
+    settings, keeper, plan = joints.settings, joints.keeper, joints.reader.plan
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    store = JobStore(connections.redis, _store_limits(settings))
+    store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
-    reports = {
-        spec.id: ModelReport(reason=catalog.availability(spec.id, host).reason)
-        for spec in catalog.models.values()
-    }
-    served = frozenset(model for model, report in reports.items() if not report.reason)
+    served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
     return Worker(
         id=worker_id,
         parts=Parts(
             store,
             connections.blobs,
-            PageReader(reader_plan(settings), catalog, host),
+            joints.reader,
             Leases(store, announcements, worker_id, settings.lease_seconds / 3),
-            served,
+            frozenset(spec.id for spec in served),
+            TextPublisher(store),
         ),
         announcements=announcements,
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
-        claiming=Claiming(
-            store, announcements, worker_id, sorted({AUTO, *served}), settings.reader_count + 1
-        ),
-        reports=reports,
+        claiming=Claiming(store, announcements, worker_id, _hands(served, plan, keeper)),
+        keeper=keeper,
+        reasons=joints.reasons,
         drain_s=settings.drain_seconds,
     )
 
 
-def _store_limits(settings: Settings) -> StoreLimits:
-    return StoreLimits(
-        lease_s=settings.lease_seconds,
-        max_attempts=settings.max_attempts,
-        result_ttl_s=settings.job_result_ttl,
-        page_timeout_s=settings.job_timeout,
-        max_queued_jobs=settings.max_queued_jobs,
-    )
-
-
-def reader_plan(settings: Settings) -> ReaderPlan:
-    """Gives how pages are read, from the settings."""
-    return ReaderPlan(
-        readers=settings.reader_count,
-        document_limits=DocumentLimits(
-            settings.max_pages, settings.max_pixels, settings.document_timeout
-        ),
-        document_arguments=(
-            f"--memory-mib={settings.document_memory_mib}",
-            f"--cpu-s={settings.document_cpu_seconds}",
-            f"--file-mib={_BYTES_PER_PIXEL * settings.max_pixels // MIB + 1}",
-        ),
-        page_timeout_s=settings.job_timeout,
-        child_start_timeout_s=settings.child_start_timeout,
-        load_timeout_s=settings.model_load_timeout,
-        environment=child_environment(
-            _with_tessdata(settings), settings.reader_count, usable_cores()
-        ),
-    )
-
-
-def _with_tessdata(settings: Settings) -> Mapping[str, str]:
-    if settings.tessdata_prefix is None:
-        return os.environ
-    return {**os.environ, "TESSDATA_PREFIX": str(settings.tessdata_prefix)}
+def _hands(served: Sequence[ModelSpec], plan: ReaderPlan, keeper: WeightsKeeper) -> Hands:
+    lanes = [AUTO, *sorted(spec.id for spec in served)]
+    rounds = {spec.id: spec.instances * spec.batch_pages for spec in served if spec.instances}
+    return Hands(lanes, plan.readers + 1, rounds, keeper.is_claimable)
 
 
 async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
     """Works until `stop`, then lets running pages end for a while before it hands them back."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
-        await worker.claiming.run(lambda claim: process_claim(claim, worker.parts), stop)
+        tasks.start_soon(_tell_draining, stop, worker.drain_s)
+        tasks.start_soon(cancel_after_stop, tasks.cancel_scope, stop, worker.drain_s)
+        await worker.claiming.run(partial(_work, worker), stop)
         tasks.cancel_scope.cancel()
 
 
-async def _cancel_after_stop(
-    scope: anyio.CancelScope, stop: anyio.Event, patience_s: float
-) -> None:
+async def _work(worker: Worker, claim: Claim, hand: Hand) -> None:
+    refusal = worker.keeper.refusal(claim.model)
+    if refusal is None:
+        await process_claim(claim, hand, worker.parts)
+    else:
+        await refuse_claim(claim, refusal, worker.parts)
+
+
+async def _tell_draining(stop: anyio.Event, patience_s: float) -> None:
     await stop.wait()
     _log.info("worker_draining", at_most_s=patience_s)
-    await anyio.sleep(patience_s)
-    scope.cancel()
-
-
-async def _stop_on_signal(stop: anyio.Event) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            stop.set()
 
 
 async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[object]]) -> None:
@@ -227,15 +245,11 @@ async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[objec
 
 
 async def _report(worker: Worker) -> None:
-    loaded = worker.parts.reader.children()
     models = {
-        model: ModelReport(
-            reason=report.reason,
-            loaded=len(loaded.get(model, ())),
-            status="loaded" if loaded.get(model) else report.status,
-            memory_mib=report.memory_mib,
+        model: with_weights(
+            model_report(reason, worker.parts.reader.state(model)), worker.keeper.state(model)
         )
-        for model, report in worker.reports.items()
+        for model, reason in worker.reasons.items()
     }
     report = WorkerReport(
         id=worker.id,
@@ -256,26 +270,10 @@ async def _warm(worker: Worker) -> None:
         _log.warning("children_not_warmed", code=exc.code, detail=exc.detail)
 
 
-async def _wait_for_store(store: JobStore) -> None:
-    """Waits until the store answers; only data of a newer version ends the start."""
-    while True:
-        try:
-            await store.check_schema()
-        except StoreError as exc:
-            if not exc.retryable:
-                raise
-            _log.warning("waiting_for_store", code=exc.code, detail=exc.detail)
-            await anyio.sleep(_PATIENCE_S)
-        else:
-            return
-
-
 async def _leave(worker: Worker) -> None:
-    """Ends the children and takes the worker off the list."""
+    """Takes the worker off the list."""
     with anyio.move_on_after(_HEARTBEAT_TTL_S, shield=True):
-        await worker.parts.reader.close()
         try:
             await worker.parts.store.remove_worker(worker.id)
         except StoreError as exc:
             _log.info("worker_not_taken_off", code=exc.code)
-    _log.info("worker_stopped", worker=worker.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anyio
 
 from ocr_api.errors import OcrApiError, StoreError
@@ -18,10 +20,16 @@ class ModelFollower:
 
     A load that fails is told in the log and tried again at the next switch; pages of the model
     try by themselves.
+    One whose weights are still to come is loaded when they are here.
+
+    Args:
+        parts: Of the worker.
+        is_ready: Whether the weights of a model are here.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, is_ready: Callable[[str], bool]) -> None:
         self._parts = parts
+        self._is_ready = is_ready
         self._followed: CurrentModel | None = None
 
     async def run(self) -> None:
@@ -34,7 +42,7 @@ class ModelFollower:
             await anyio.sleep(_LOOK_S)
 
     async def _follow(self, current: CurrentModel | None) -> None:
-        if current is None or current == self._followed:
+        if current is None or current == self._followed or not self._is_ready(current.model):
             return
         self._followed = current
         if current.model not in self._parts.served:

@@ -24,11 +24,9 @@ from ocr_api.messages import (
     OpenDocument,
     PageInspected,
     PageRendered,
-    PagesRead,
-    ReadPages,
     RenderPage,
 )
-from ocr_api.pages import PageText, PageTraits
+from ocr_api.pages import PageTraits
 from ocr_api.worker.child_pool import ChildPool
 from ocr_api.worker.child_process import Files
 
@@ -39,7 +37,7 @@ _FILES_FAULT = frozenset(
 
 _ANY_NUMBER = 1_000_000
 
-Expected = TypeVar("Expected", DocumentOpened, PageRendered, PageInspected, PagesRead)
+Expected = TypeVar("Expected", DocumentOpened, PageRendered, PageInspected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,44 +142,6 @@ async def inspect_page(pool: ChildPool, page: RenderedPage, timeout_s: float) ->
             raise _too_slow(timeout_s) from exc
     files.close()
     return _expect(answer, PageInspected).traits
-
-
-async def read_page(
-    pool: ChildPool,
-    page: RenderedPage,
-    traits: PageTraits,
-    source: PageSource,
-    timeout_s: float,
-) -> PageText:
-    """Has a model read a page, which its child straightens first.
-
-    Raises:
-        ReadError: The model could not be loaded, or could not read the page.
-    """
-    request = ReadPages(
-        (page.image,),
-        (traits,),
-        source.options.languages,
-        source.options.prompt_mode,
-        source.options.prompt,
-        {"attempt": source.attempt},
-    )
-    async with pool.borrow() as child:
-        try:
-            answer, files = await child.request(
-                request, page.files.descriptors, timeout_s=timeout_s
-            )
-        except TimeoutError as exc:
-            raise _too_slow(timeout_s) from exc
-    files.close()
-    (text,) = _expect(answer, PagesRead).texts
-    return text
-
-
-def expect_ready(answer: Message) -> None:
-    """Raises the error that a child answered in place of `Ready`."""
-    if isinstance(answer, Failed):
-        raise answer.to_error()
 
 
 async def _ask_document_child(

@@ -7,14 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ocr_api.api.admission import Payload, admitted, idempotency_key, payload_of, replay
+from ocr_api.api.admission import Payload, admitted, idempotency_key, replay
 from ocr_api.api.answers import is_match, job_response, json_response, page_response
 from ocr_api.api.body import Option, body_pieces, open_body
 from ocr_api.api.filenames import clean_filename
 from ocr_api.api.model_choice import choose_model
 from ocr_api.api.negotiation import choose_format
-from ocr_api.api.openapi import LISTING, ONE_JOB, ONE_PAGE, RESULT, SUBMISSION
-from ocr_api.api.options import Choices, read_options
+from ocr_api.api.openapi import LISTING, ONE_JOB, ONE_PAGE, RESULT, SUBMISSION, SUBMISSION_ALIAS
+from ocr_api.api.options import Choices, OptionLimits, check_prompt, read_options
 from ocr_api.api.receiving import refusals_drained
 from ocr_api.api.rendered import check_has_result, rendered_tag, result_response
 from ocr_api.api.services import FromApp, Services
@@ -40,6 +40,7 @@ FormatOption = Annotated[
 
 
 @router.post("/ocr", status_code=202, **SUBMISSION)
+@router.post("/ocr/pdf", status_code=202, **SUBMISSION_ALIAS)
 async def submit(request: Request, services: FromApp) -> Response:
     """Takes in one image or PDF; the answer tells where its job is.
 
@@ -54,7 +55,7 @@ async def submit(request: Request, services: FromApp) -> Response:
         check_options(services, (*query, *body.options))
         job_id = secrets.token_urlsafe(16)
         async with admitted(services, job_id, key) as first:
-            payload = payload_of(services, body, job_id, key)
+            payload = Payload(body, key)
             if first is not None:
                 job = await replay(services, payload, query, first)
             else:
@@ -68,15 +69,17 @@ async def submit(request: Request, services: FromApp) -> Response:
 @router.get("/ocr", **LISTING)
 async def list_jobs(
     services: FromApp,
-    limit: int = 20,
-    cursor: str | None = None,
+    limit: Annotated[int, Query(json_schema_extra={"minimum": 1, "maximum": 100})] = 20,
+    cursor: Annotated[str | None, Query(json_schema_extra={"pattern": "^[0-9]{0,20}$"})] = None,
     status: JobStatus | None = None,
     model: str | None = None,
 ) -> Response:
     """Lists jobs, newest first, without their results."""
     if not 1 <= limit <= 100:
         raise InvalidOptionError("`limit` must be from 1 to 100.", option="limit", limit=[1, 100])
-    found = await services.store.list_jobs(limit=limit, cursor=cursor, status=status, model=model)
+    found = await services.store.list_jobs(
+        limit=limit, cursor=cursor or None, status=status, model=model
+    )
     return json_response(job_list_view(found.jobs, found.next_cursor))
 
 
@@ -137,16 +140,20 @@ async def create_job(
         await payload.finish()
         choices = check_options(services, (*query, *payload.options))
         resolution = await choose_model(services, choices.model)
+        check_prompt(choices.job, resolution.model, services.catalog)
         job = new_job(job_id, upload, choices, resolution, payload.filename)
-        fingerprint = "" if key is None else payload.fingerprint(query)
+        fingerprint = await payload.fingerprint(query)
         return await services.store.create(job, choices.password, key=key, fingerprint=fingerprint)
 
 
 def check_options(services: Services, given: tuple[tuple[str, object], ...]) -> Choices:
     """Checks the options known so far; see `read_options`."""
-    return read_options(
-        given, services.catalog, services.limits.max_metadata_bytes, services.webhook_networks
+    limits = OptionLimits(
+        services.limits.max_metadata_bytes,
+        services.limits.max_prompt_characters,
+        services.webhook_networks,
     )
+    return read_options(given, services.catalog, limits)
 
 
 def new_job(

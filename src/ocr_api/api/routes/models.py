@@ -105,7 +105,8 @@ async def _picture_when_loaded(services: Services, model_id: str, wait_s: float)
         picture = await look_at_models(services)
         status = status_of_model(picture, model_id)
         # `auto` itself is never loaded: its models are, with the first page that needs them.
-        ended = model_id == AUTO or status in {"loaded", "failed", "not_found"}
+        is_possible = picture.availability(model_id).is_available
+        ended = model_id == AUTO or status in {"loaded", "failed"} or not is_possible
         left_s = stop_at - anyio.current_time()
         if ended or left_s <= 0 or services.held.is_stopping:
             return picture

@@ -1,8 +1,10 @@
--- Claims the next ready page over some lanes, by fair shares (jobs/fairness.py).
--- ARGV: worker, lane, lane... Gives {job, number, attempt, charged, model, seconds it may take}, or
--- nothing. What can no longer be claimed goes.
-local STALE_ENTRIES_AT_ONCE = 1000
-local worker = ARGV[1]
+-- Claims the next ready pages over some lanes, one after the other by fair shares
+-- (jobs/fairness.py). ARGV: worker, most pages, lane, lane... Gives a list, empty where nothing is
+-- ready, of {job, number, attempt, charged, model, seconds it may take}; 0: call again. What can no
+-- longer be claimed goes, and costs its class nothing.
+local STALE_ENTRIES_AT_ONCE = 200
+local worker, most = ARGV[1], tonumber(ARGV[2])
+local FIRST_LANE = 3
 
 -- Keeps the lowest page of each class in `heads`.
 local function look_at(lane, heads)
@@ -24,7 +26,7 @@ end
 
 local function first_ready()
   local heads, waiting = {}, {}
-  for index = 2, #ARGV do
+  for index = FIRST_LANE, #ARGV do
     look_at(ARGV[index], heads)
   end
   for _, class in ipairs(CLASSES) do
@@ -33,7 +35,8 @@ local function first_ready()
   return waiting
 end
 
--- Chooses between the classes that wait; one that waits alone costs nothing.
+-- Chooses between the classes that wait; one that waits alone costs nothing. Gives the head, and
+-- where its turn starts if it costs something.
 local function choose(waiting)
   if #waiting < 2 then
     return waiting[1]
@@ -47,9 +50,12 @@ local function choose(waiting)
       chosen, start = head, begins
     end
   end
-  local after = string.format('%.0f', start + chosen.class.stride)
-  redis.call('HSET', KEY.fair, 'pass:' .. chosen.class.name, after, 'clock', string.format('%.0f', start))
-  return chosen
+  return chosen, start
+end
+
+local function charge(class, start)
+  local after = string.format('%.0f', start + class.stride)
+  redis.call('HSET', KEY.fair, 'pass:' .. class.name, after, 'clock', string.format('%.0f', start))
 end
 
 local function move_clock(head)
@@ -59,23 +65,36 @@ local function move_clock(head)
   end
 end
 
-for _ = 1, STALE_ENTRIES_AT_ONCE do
-  local head = choose(first_ready())
-  if not head then
-    return false
-  end
+-- Gives nothing where the page at the head is not to be had; the entry is gone in any case.
+local function take_head(head, start)
   redis.call('ZREM', KEY.ready .. head.lane, head.task)
   local id, number = parse_task(head.task)
-  if job_is_live(id) and redis.call('HGET', page_key(id, number), 'status') == 'ready' then
-    local time = server_time()
-    if is_exhausted(id, number) then
-      exhaust_page(id, number, time)
-    elseif spent_s(id, number) >= LIMIT.page_timeout_s then
-      fail_late_page(id, number, time)
-    else
-      move_clock(head)
-      return take_page(id, number, worker, time)
-    end
+  if not job_is_live(id) or redis.call('HGET', page_key(id, number), 'status') ~= 'ready' then
+    return nil
+  end
+  local time = server_time()
+  if start then
+    charge(head.class, start)
+  end
+  if is_exhausted(id, number) then
+    exhaust_page(id, number, time)
+  elseif spent_s(id, number) >= timeout_s(id, number) then
+    fail_late_page(id, number, time)
+  else
+    move_clock(head)
+    return take_page(id, number, worker, time)
   end
 end
-return false
+
+local taken = {}
+for _ = 1, STALE_ENTRIES_AT_ONCE do
+  local head, start
+  if #taken < most then
+    head, start = choose(first_ready())
+  end
+  if not head then
+    return taken
+  end
+  taken[#taken + 1] = take_head(head, start)
+end
+return #taken > 0 and taken or 0

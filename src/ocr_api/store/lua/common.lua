@@ -1,5 +1,5 @@
--- Shared by all scripts. Above it stand KEY, JOB_AFTER, PAGE_AFTER, LIMIT and CLASSES, written from
--- Python's own tables.
+-- Shared by all scripts. Above it stand KEY, JOB_AFTER, PAGE_AFTER, LIMIT, MODEL_TIMEOUT_S and
+-- CLASSES, written from Python's own tables.
 local MOST_EVENTS = 20000
 
 local function server_time()
@@ -166,15 +166,19 @@ local function delivery_key(id)
   return KEY.delivery .. id
 end
 
--- A receiver waits in the outbox by its earliest delivery, unless enough are on their way to it:
--- so a slow one holds nobody else up.
+-- A receiver waits in the outbox by its earliest delivery, unless enough are on their way to it: one,
+-- or several where it took the latest one. So slow ones, even many, hold nobody else up.
 local function refresh_receiver(receiver)
   local head = redis.call('ZRANGE', KEY.outbox_lane .. receiver, 0, 0, 'WITHSCORES')
   local busy = redis.call('SCARD', KEY.outbox_busy .. receiver)
-  if head[1] and busy < LIMIT.deliveries_per_receiver then
+  local is_quick = redis.call('SISMEMBER', KEY.outbox_quick, receiver) == 1
+  if head[1] and busy < (is_quick and LIMIT.deliveries_per_receiver or 1) then
     redis.call('ZADD', KEY.outbox, head[2], receiver)
   else
     redis.call('ZREM', KEY.outbox, receiver)
+  end
+  if not head[1] and busy == 0 then
+    redis.call('SREM', KEY.outbox_quick, receiver)
   end
 end
 
@@ -292,12 +296,9 @@ local function drop_page(id, number)
   end
 end
 
--- Takes all tasks of a job out of every queue, the opening of its document (0) included.
-local function drop_pages(id)
-  drop_page(id, 0)
-  for _, number in ipairs(page_numbers(id, 0, math.huge)) do
-    drop_page(id, number)
-  end
+-- Has everybody leave the pages of a job that has ended.
+local function stop_work(id)
+  redis.call('PUBLISH', KEY.stop_news, id)
 end
 
 -- Every end of a job passes here, a cancelled one's too.
@@ -331,9 +332,10 @@ local function fail_page(id, number, problem, time)
   redis.call('HSET', page_key(id, number), 'problem', problem)
   redis.call('HSET', job_key(id), 'problem', problem)
   if tonumber(number) == 0 then
-    drop_pages(id) -- those that an opening in batches had queued already
     end_job(id, 'no_page_read', time)
+    stop_work(id) -- on those pages that an opening in batches had queued already
   else
+    redis.call('HINCRBY', job_key(id), 'pages_retryable', cjson.decode(problem).retryable and 1 or 0)
     count_ended_page(id, number, 'pages_failed', time)
   end
 end
@@ -352,10 +354,15 @@ local function spent_s(id, number)
   return tonumber(redis.call('HGET', page_key(id, number), 'spent_s') or '0')
 end
 
+-- How long a page may take with the model that it waits for.
+local function timeout_s(id, number)
+  return MODEL_TIMEOUT_S[redis.call('HGET', page_key(id, number), 'model')] or LIMIT.page_timeout_s
+end
+
 local function fail_late_page(id, number, time)
   local problem = cjson.decode(LIMIT.timeout_problem)
   problem.page = tonumber(number) > 0 and tonumber(number) or cjson.null
-  problem.facts = { limit = LIMIT.page_timeout_s }
+  problem.facts = { limit = timeout_s(id, number) }
   fail_page(id, number, cjson.encode(problem), time)
 end
 
@@ -377,7 +384,7 @@ local function take_page(id, number, worker, time)
   redis.call('HSETNX', job_key(id), 'started_at', stamp(time))
   redis.call('ZADD', KEY.leases, stamp(time + LIMIT.lease_s), task_name(id, number))
   local model = redis.call('HGET', page_key(id, number), 'model')
-  local left_s = stamp(LIMIT.page_timeout_s - spent_s(id, number))
+  local left_s = stamp(timeout_s(id, number) - spent_s(id, number))
   return { redis.call('HGETALL', job_key(id)), tonumber(number), attempt, charged, model, left_s }
 end
 

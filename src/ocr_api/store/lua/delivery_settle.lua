@@ -9,6 +9,8 @@ if try == '' then
   redis.call('HINCRBY', delivery_key(id), 'tried', -1)
 else
   log_try(id, try)
+  local receiver = redis.call('HGET', delivery_key(id), 'receiver')
+  redis.call(state == 'delivered' and 'SADD' or 'SREM', KEY.outbox_quick, receiver)
 end
 end_delivery_claim(id)
 if state == 'pending' then

@@ -6,7 +6,7 @@ if not owns(id, number, attempt) then
 end
 local time = server_time()
 add_spent(id, number, time)
-if final == '1' or is_exhausted(id, number) or spent_s(id, number) >= LIMIT.page_timeout_s then
+if final == '1' or is_exhausted(id, number) or spent_s(id, number) >= timeout_s(id, number) then
   fail_page(id, number, problem, time)
   return 'failed'
 end

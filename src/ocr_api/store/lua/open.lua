@@ -20,7 +20,7 @@ local function repeated()
   if page[1] ~= 'claimed' or page[2] ~= '1' or page[3] ~= worker then
     return 0
   end
-  local left_s = stamp(LIMIT.page_timeout_s - spent_s(id, number))
+  local left_s = stamp(timeout_s(id, number) - spent_s(id, number))
   return { redis.call('HGETALL', job), number, 1, tonumber(page[4]), page[5], left_s }
 end
 

@@ -51,7 +51,27 @@ async function submit(current) {
   const response = await fetch("/ocr", { method: "POST", body: form });
   if (!response.ok) throw await problemOf(response);
   const accepted = await response.json();
-  if (current === run) await follow(current, accepted.job_id);
+  if (current !== run) return;
+  const source = listen(current, accepted.job_id);
+  try {
+    await follow(current, accepted.job_id);
+  } finally {
+    source.close();
+  }
+}
+
+function listen(current, jobId) {
+  const pages = new Map();
+  const source = new EventSource(`/ocr/${encodeURIComponent(jobId)}/events`);
+  source.addEventListener("text", (event) => {
+    const { page_number: page, offset, text: piece } = JSON.parse(event.data);
+    pages.set(page, (offset ? pages.get(page) ?? "" : "") + piece); // offset 0: it begins anew
+    if (current !== run || source.readyState === EventSource.CLOSED) return;
+    $("facts").textContent = "being read …";
+    $("warnings").replaceChildren();
+    showText([...pages.keys()].sort((a, b) => a - b).map((number) => pages.get(number)).join("\n\n"));
+  });
+  return source;
 }
 
 async function follow(current, jobId) {
@@ -97,8 +117,18 @@ function showProgress(job) {
   showState(total > 1 ? `${waits} page ${done + 1} of ${total}` : waits, true);
 }
 
+function showText(found) {
+  text = found;
+  $("text").replaceChildren(...text.split("\n").map((line) => {
+    const row = document.createElement("p");
+    row.dir = "auto"; // each line by its own first letter: Arabic stands on the right
+    row.textContent = line;
+    return row;
+  }));
+  $("result").hidden = false;
+}
+
 function showResult(job) {
-  text = job.result.text;
   const pages = job.result.metadata.pages;
   const facts = [[...new Set(pages.map((page) => page.model))].join(", ")];
   if (job.result.confidence !== null) facts.push(`confidence ${Math.round(job.result.confidence * 100)} %`);
@@ -110,13 +140,7 @@ function showResult(job) {
     item.textContent = warning;
     return item;
   }));
-  $("text").replaceChildren(...text.split("\n").map((line) => {
-    const row = document.createElement("p");
-    row.dir = "auto"; // each line by its own first letter: Arabic stands on the right
-    row.textContent = line;
-    return row;
-  }));
-  $("result").hidden = false;
+  showText(job.result.text);
   showState(text.trim() ? "Done." : "Done: no text was found on the page.", false);
   $("text").focus({ preventScroll: true });
 }

@@ -1,0 +1,1 @@
+"""The vision-language models at their published sizes: see `__main__`."""

@@ -1,0 +1,175 @@
+"""The models of one worker: their children, and what became of loading them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ocr_api.catalog import Catalog, Host, ModelSpec
+from ocr_api.errors import ModelLoadError, ModelUnavailableError, OcrApiError
+from ocr_api.messages import Failed, ModelLoaded
+from ocr_api.store import ModelReport
+from ocr_api.worker.batcher import Batcher, BatchPlan
+from ocr_api.worker.child_pool import ChildPool
+from ocr_api.worker.child_process import ChildProcess
+from ocr_api.worker.model_loading import load_request
+from ocr_api.worker.reader_plan import ReaderPlan
+
+_GRACE_S = 0.25
+"""Seconds in which a child must heed an order to stop; waiting longer costs more than loading."""
+
+_SHARED_GRACE_S = 1.5
+"""The same for a model that is dear to load: some steps of decoding on a slow processor."""
+
+
+_FAILURE_TOLD_S = 60.0
+"""So long a model that could not be loaded is told to have failed, unless it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """How a model stands in this worker.
+
+    Attributes:
+        instances: Children that have loaded it.
+        is_loading: A child is loading it.
+        loaded: What its child said when it was loaded last; None = it never was.
+        error: Why it could not be loaded lately; empty = it could, or nobody tried.
+    """
+
+    instances: int = 0
+    is_loading: bool = False
+    loaded: ModelLoaded | None = None
+    error: str = ""
+
+
+def model_report(reason: str, state: ModelState) -> ModelReport:
+    """Gives what a worker says about a model.
+
+    Args:
+        reason: Why it cannot run here; empty = it can.
+        state: How it stands.
+    """
+    is_loaded = state.instances > 0 and state.loaded is not None
+    status = "loading" if state.is_loading else "failed" if state.error else "ready"
+    return ModelReport(
+        reason=reason,
+        loaded=state.instances if is_loaded else 0,
+        status="loaded" if is_loaded else status,
+        memory_mib=state.loaded.memory_mib if state.loaded else None,
+        device=state.loaded.device if state.loaded else None,
+        quantization=state.loaded.quantization if state.loaded else None,
+        message="" if is_loaded else state.error,
+    )
+
+
+class LoadedModels:
+    """One batcher a model, made when its first page or load is asked for.
+
+    Args:
+        plan: How pages are read.
+        catalog: The models.
+        host: What this machine offers.
+        tasks: Where batches run.
+    """
+
+    def __init__(self, plan: ReaderPlan, catalog: Catalog, host: Host, tasks: TaskGroup) -> None:
+        self._plan = plan
+        self._catalog = catalog
+        self._host = host
+        self._tasks = tasks
+        self._reading = anyio.CapacityLimiter(plan.readers)
+        self._batchers: dict[str, Batcher] = {}
+        self._loading: Counter[str] = Counter()
+        self._loaded: dict[str, ModelLoaded] = {}
+        self._failures: dict[str, tuple[str, float]] = {}
+
+    async def load(self, model: str) -> None:
+        """Loads a model ahead of its first page; does nothing where it is loaded.
+
+        Raises:
+            ReadError: It cannot be loaded.
+            ModelUnavailableError: It cannot run here.
+        """
+        pool = self.batcher(model).pool
+        if not pool.children:
+            await pool.warm()
+
+    def state(self, model: str) -> ModelState:
+        """Gives how a model stands."""
+        error, failed_at = self._failures.get(model, ("", -_FAILURE_TOLD_S))
+        is_recent = time.monotonic() - failed_at < _FAILURE_TOLD_S
+        return ModelState(
+            len(self._batchers[model].pool.children) if model in self._batchers else 0,
+            self._loading[model] > 0,
+            self._loaded.get(model),
+            error if is_recent else "",
+        )
+
+    def pools(self) -> Mapping[str, ChildPool]:
+        """Gives the children by model."""
+        return {model: batcher.pool for model, batcher in self._batchers.items()}
+
+    def batcher(self, model: str) -> Batcher:
+        """Gives what reads the pages of a model.
+
+        Raises:
+            ModelUnavailableError: It cannot run here.
+        """
+        if model not in self._batchers:
+            spec = self._catalog.model(model)
+            found = self._catalog.availability(model, self._host)
+            if not found.is_available:
+                raise ModelUnavailableError(found.reason, model=model)
+            self._batchers[model] = self._new_batcher(spec)
+        return self._batchers[model]
+
+    def _new_batcher(self, spec: ModelSpec) -> Batcher:
+        # A model that one or a few processes serve is dear to load, and has cores or a GPU of its
+        # own; of others each reader has one.
+        is_shared = spec.instances > 0
+        instances = spec.instances or self._plan.readers
+        shared = self._plan.shared_environment(instances)
+        environment = shared if is_shared else self._plan.environment
+        pool = ChildPool(
+            self._plan.command("ocr_api.child.model_process", environment),
+            size=instances,
+            prepare=partial(self._load, spec),
+        )
+        grace_s = _SHARED_GRACE_S if is_shared else _GRACE_S
+        plan = BatchPlan(spec.batch_pages, instances, grace_s, keeps_loading=is_shared)
+        return Batcher(pool, plan, self._tasks, None if is_shared else self._reading)
+
+    async def _load(self, spec: ModelSpec, child: ChildProcess) -> None:
+        """Loads a model into a fresh child, and notes what came of it."""
+        self._loading[spec.id] += 1
+        try:
+            self._loaded[spec.id] = await self._ask_to_load(spec, child)
+        except OcrApiError as exc:
+            self._failures[spec.id] = (exc.detail, time.monotonic())
+            raise
+        finally:
+            self._loading[spec.id] -= 1
+        self._failures.pop(spec.id, None)
+
+    async def _ask_to_load(self, spec: ModelSpec, child: ChildProcess) -> ModelLoaded:
+        loading = self._plan.loading
+        request = load_request(spec, loading)
+        try:
+            answer, files = await child.request(request, timeout_s=loading.timeout_s)
+        except TimeoutError as exc:
+            msg = f"{spec.name} was not loaded within {loading.timeout_s:g} s."
+            raise ModelLoadError(msg) from exc
+        files.close()
+        if isinstance(answer, Failed):
+            raise answer.to_error()
+        if not isinstance(answer, ModelLoaded):
+            msg = f"{spec.name} answered '{answer.kind}' where it was to be loaded."
+            raise ModelLoadError(msg)
+        return answer

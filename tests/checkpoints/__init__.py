@@ -1,0 +1,1 @@
+"""Small vision-language checkpoints that really read, and what tests need to use them."""
