@@ -51,5 +51,3 @@ class ModelFollower:
             await self._parts.reader.load(current.model)
         except OcrApiError as exc:
             _log.warning("model_not_loaded", model=current.model, code=exc.code, detail=exc.detail)
-        else:
-            _log.info("model_loaded", model=current.model)

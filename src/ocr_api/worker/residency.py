@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ResidencyPlan:
+    """What the operator says about models in memory.
+
+    Attributes:
+        budgets_mib: By device, what all its models may take together; one left out has no bound.
+        preload: Models that are loaded at the start, in this order.
+        pinned: Models that never leave for another, nor because nobody uses them.
+        keep_alive_s: How long a model stays that nobody uses.
+        fairness_s: A page that has waited so long for its model has it loaded in another's place.
+    """
+
+    budgets_mib: Mapping[str, int] = field(default_factory=dict[str, int])
+    preload: tuple[str, ...] = ()
+    pinned: frozenset[str] = frozenset()
+    keep_alive_s: float = math.inf
+    fairness_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
