@@ -141,21 +141,28 @@ async def _run(worker: Worker) -> None:
         async with anyio.create_task_group() as background:
             background.start_soon(stop_on_signal, stop)
             background.start_soon(watch.cancel_when_newer, background.cancel_scope)
-            background.start_soon(worker.announcements.run)
-            background.start_soon(worker.parts.leases.keep)
-            background.start_soon(_every, _HEARTBEAT_S, "heartbeat", lambda: _report(worker))
-            background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
-            background.start_soon(worker.sweeper.run)
-            background.start_soon(worker.parts.texts.run)
-            background.start_soon(_warm, worker)
-            background.start_soon(worker.keeper.run)
-            background.start_soon(worker.scheduler.run)
-            background.start_soon(ModelFollower(worker.parts, worker.keeper.is_ready).run)
-            await _work_and_drain(worker, stop)
+            await work_until(worker, stop)
             background.cancel_scope.cancel()
     finally:
         await _leave(worker)
     watch.check()
+
+
+async def work_until(worker: Worker, stop: anyio.Event) -> None:
+    """Works until `stop` is set, and lets pages in work end for a while."""
+    async with anyio.create_task_group() as background:
+        background.start_soon(worker.announcements.run)
+        background.start_soon(worker.parts.leases.keep)
+        background.start_soon(_every, _HEARTBEAT_S, "heartbeat", lambda: _report(worker))
+        background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
+        background.start_soon(worker.sweeper.run)
+        background.start_soon(worker.parts.texts.run)
+        background.start_soon(_warm, worker)
+        background.start_soon(worker.keeper.run)
+        background.start_soon(worker.scheduler.run)
+        background.start_soon(ModelFollower(worker.parts, worker.keeper.is_ready).run)
+        await _work_and_drain(worker, stop)
+        background.cancel_scope.cancel()
 
 
 @asynccontextmanager
