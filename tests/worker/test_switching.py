@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from ocr_api.catalog import load_catalog
@@ -82,7 +83,7 @@ async def running(folder: Path, workers: int, catalog_file: Path) -> AsyncIterat
         server = await stack.enter_async_context(EmbeddedServer(folder / "store"))
         redis = await stack.enter_async_context(connect(server.url))
         blobs = await open_blobs(folder / "blobs")
-        catalog = load_catalog(catalog_file)
+        catalog = await anyio.to_thread.run_sync(load_catalog, catalog_file)
         started: list[Worker] = []
         for _ in range(workers):
             listener = await stack.enter_async_context(connect_listener(server.url))

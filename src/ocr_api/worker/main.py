@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
+import anyio.to_thread
 from redis.asyncio import Redis
 
 from ocr_api import __version__
@@ -170,7 +171,7 @@ async def opened_worker(
     settings: Settings, catalog: Catalog, connections: Connections
 ) -> AsyncGenerator[Worker]:
     """Joins the parts of a worker for the time of the context; its children end with it."""
-    host = this_host(allows_cpu_models=settings.cpu_models)
+    host = await anyio.to_thread.run_sync(lambda: this_host(allows_cpu_models=settings.cpu_models))
     reasons = {model: catalog.availability(model, host).reason for model in catalog.models}
     able = [spec for spec in catalog.models.values() if not reasons[spec.id]]
     keeper = weights_keeper(settings, able, JobStore(connections.redis, limits_of(settings)))

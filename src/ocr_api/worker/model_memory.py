@@ -68,12 +68,10 @@ def estimate_mib(spec: ModelSpec, loading: LoadPlan) -> int | None:
     if spec.memory_mib is not None:
         return spec.memory_mib * spec.instances
     found = loading.find_weights(spec) if spec.weights is not None else None
-    if found is None:
+    if found is None or not found.size_bytes:
         return None
-    files = [*found.folder.glob("*.safetensors")]
-    if not files:
-        return None
-    size_mib = sum(file.stat().st_size for file in files) // _MIB
     quantization = loading.quantization.get(spec.id) or spec.quantization or "none"
-    needed_mib = int(size_mib * _SHARE_OF_16_BITS.get(quantization, 1.0)) + _RESERVE_MIB
+    needed_mib = (
+        int(found.size_bytes / _MIB * _SHARE_OF_16_BITS.get(quantization, 1.0)) + _RESERVE_MIB
+    )
     return needed_mib * spec.instances

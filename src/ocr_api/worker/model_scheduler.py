@@ -28,7 +28,8 @@ class SchedulerView:
     Attributes:
         queue_lengths: Gives the pages that wait, by lane.
         is_ready: Tells whether the weights of a model are here.
-        rounds: By model: pages that its instances read at one time.
+        rounds: By model with instances of its own that this worker serves: pages that they read
+            at one time.
     """
 
     queue_lengths: Callable[[], Awaitable[Mapping[str, int]]]
@@ -48,6 +49,7 @@ class ModelScheduler:
         self._models = models
         self._residents = models.residents
         self._view = view
+        self._counted = [model for model in self._residents.counted if model in view.rounds]
         self._waits = LaneWaits()
         self._waiting: Mapping[str, int] = {}
         plan = self._residents.plan
@@ -80,11 +82,10 @@ class ModelScheduler:
                 return
 
     async def _see_queue(self) -> None:
-        counted = self._residents.counted
-        if not counted:
+        if not self._counted:
             return
         lengths = await self._view.queue_lengths()
-        self._waiting = {model: lengths[model] for model in counted if lengths.get(model)}
+        self._waiting = {model: lengths[model] for model in self._counted if lengths.get(model)}
         closed = {
             model: pages
             for model, pages in self._waiting.items()
@@ -110,7 +111,7 @@ class ModelScheduler:
     def _next(self) -> str | None:
         """Gives the model to be loaded now; None = none."""
         fairness_s = self._residents.plan.fairness_s
-        able = [model for model in self._residents.counted if self._models.may_be_loaded(model)]
+        able = [model for model in self._counted if self._models.may_be_loaded(model)]
         lanes = sorted(
             self._waits.lanes(able),
             key=lambda lane: (max(lane.oldest_s - fairness_s, 0), lane.waited_s),
