@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos checkpoints clean
+.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos checkpoints \
+	verify-weights test-gpu clean
 
 setup: $(BIN)/ocr-api
 
@@ -61,6 +62,15 @@ checkpoints: setup-dev
 # FUZZ times as much as in the suite, with a seed of its own (FUZZ_SEED=… repeats a run)
 fuzz: setup-dev
 	FUZZ=$${FUZZ:-20} $(BIN)/python -m pytest -s --timeout 7200 tests/hostile/test_contract.py tests/hostile/test_intake.py
+
+# Loads the real weights that are here, reads the project's pages, and writes down which models read
+# them; ARGS="--pull qari got" names models and fetches what is missing. See docs/models.md
+verify-weights: setup-dev
+	$(BIN)/python -m eval.verify $(ARGS)
+
+# What only a GPU shows; fails where there is none (under plain pytest these tests are skipped)
+test-gpu: setup-dev
+	REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
 
 # Long: 500 jobs while everything is killed, frozen and cut off; ARGS="--seed 7 --jobs 50" for less
 chaos: setup-dev

@@ -1,4 +1,4 @@
-"""Scores recognised text against a reference: normalisation and character error rate, pure.
+"""Scores recognised text against a reference: normalisation and error rates, pure.
 
 The rules, on both sides and in this order:
 
@@ -51,6 +51,12 @@ def character_error_rate(reference: str, read: str, rules: Normalisation) -> flo
     An empty reference gives the number of characters read.
     """
     expected, found = normalise(reference, rules), normalise(read, rules)
+    return Levenshtein.distance(expected, found) / max(1, len(expected))
+
+
+def word_error_rate(reference: str, read: str, rules: Normalisation) -> float:
+    """Gives edits (Levenshtein, words between white space) per word of the reference."""
+    expected, found = normalise(reference, rules).split(), normalise(read, rules).split()
     return Levenshtein.distance(expected, found) / max(1, len(expected))
 
 

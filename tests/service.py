@@ -39,6 +39,7 @@ class Service:
         processes: Pages read at the same time.
         program: The module that is run; takes the options of `ocr-api serve`.
         prefix: A command line that runs it, such as one that mounts a small disk first.
+        interpreter: The Python that it runs on, its children too.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Service:
         processes: int = 2,
         program: str = "ocr_api.cli.main",
         prefix: Sequence[str] = (),
+        interpreter: str = sys.executable,
     ) -> None:
         self.data_dir = data_dir
         self.port = free_port()
@@ -56,6 +58,7 @@ class Service:
         self._processes = processes
         self._program = program
         self._prefix = tuple(prefix)
+        self._interpreter = interpreter
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=30
@@ -69,7 +72,7 @@ class Service:
 
     def start(self, *, wait: bool = True) -> None:
         """Starts it and waits until it is ready."""
-        command = [*self._prefix, sys.executable, "-m", self._program, "serve"]
+        command = [*self._prefix, self._interpreter, "-m", self._program, "serve"]
         options = ["--port", str(self.port), "--data-dir", str(self.data_dir)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -201,17 +204,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def blank_png(width: int = 200, height: int = 100) -> bytes:
+    """A white PNG, made without a library."""
+    return _grey_png(width, height, b"\xff" * width)
+
+
 def small_png(width: int = 32, height: int = 16) -> bytes:
     """A grey PNG with dark stripes, made without a library."""
-    row = b"\0" + bytes(255 if column % 4 else 0 for column in range(width))
-    return b"".join(
-        (
-            b"\x89PNG\r\n\x1a\n",
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
-            _chunk(b"IDAT", zlib.compress(row * height)),
-            _chunk(b"IEND", b""),
-        )
-    )
+    return _grey_png(width, height, bytes(255 if column % 4 else 0 for column in range(width)))
 
 
 def scripted_catalog(path: Path, **settings: object) -> Path:
@@ -240,6 +240,17 @@ def _generating_entry(model: str, settings: Mapping[str, object]) -> str:
         'engine = "ocr_api.engines.scripted:ScriptedEngine"\nquantization = "4bit"\n'
         'prompt_modes = ["text", "layout"]\nallows_prompt = true\n'
         f"batch_pages = 4\ninstances = 1\nsettings = {{ {told} }}\n"
+    )
+
+
+def _grey_png(width: int, height: int, row: bytes) -> bytes:
+    return b"".join(
+        (
+            b"\x89PNG\r\n\x1a\n",
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+            _chunk(b"IDAT", zlib.compress((b"\0" + row) * height)),
+            _chunk(b"IEND", b""),
+        )
     )
 
 

@@ -155,6 +155,15 @@ async def test_models_tell_what_their_weights_are(client: httpx.AsyncClient) -> 
     assert body["license"] == "Apache-2.0"
 
 
+async def test_verified_is_what_the_worker_says_of_the_weights_that_it_has(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    assert (await client.get("/models/got")).json()["verified"] is False
+    await services.store.report(worker_report("w1", got=ModelReport(verified=True)), 60)
+    assert (await client.get("/models/got")).json()["verified"] is True
+    assert (await client.get("/models/qari")).json()["verified"] is False
+
+
 async def test_unknown_model_is_not_found(client: httpx.AsyncClient) -> None:
     for path in ("/models/nonsense", "/models/nonsense/status"):
         assert_problem(await client.get(path), 404, "unknown_model")

@@ -49,7 +49,9 @@ async def test_mode_that_the_model_has_not_is_refused_with_those_it_has(
 
 async def test_prompt_is_refused_where_the_model_takes_none(prompted: httpx.AsyncClient) -> None:
     answer = await prompted.post("/ocr?model=strict&prompt=Hello", content=PNG)
-    assert assert_problem(answer, 422, "invalid_option")["allowed"] == ["writer"]
+    allowed = str(assert_problem(answer, 422, "invalid_option")["allowed"])
+    assert "'writer'" in allowed
+    assert "'strict'" not in allowed
 
 
 @pytest.mark.parametrize("model", ["auto", "tesseract", "writer"])

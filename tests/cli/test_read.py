@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.pdfs import scanned_pdf
-from tests.service import scripted_catalog, small_png
+from tests.service import generating_catalog, scripted_catalog, small_png
 
 pytestmark = pytest.mark.processes
 PAGES = Path(__file__).parents[2] / "eval" / "pages"
@@ -160,3 +160,14 @@ def test_real_page_is_read_by_the_model_that_suits_it() -> None:
     told = json.loads(done.stdout)
     assert told["metadata"]["model"] == "tesseract"
     assert "بغداد" in told["page"]["text"]
+
+
+def test_prompt_and_its_mode_reach_the_model(page: Path, tmp_path: Path) -> None:
+    catalog = generating_catalog(tmp_path / "catalog.toml", slow={"text": "{prompt_mode} {prompt}"})
+    asked = ("--prompt-mode", "layout", "--prompt", "Only the heading.")
+    done = read(page, *asked, catalog=catalog)
+    assert (done.returncode, done.stdout) == (0, "layout Only the heading.\n"), done.stderr
+    refused = read(page, "--prompt-mode", "nonsense", catalog=catalog)
+    assert refused.returncode == 2
+    assert "Allowed: text, layout, markdown" in refused.stderr
+    assert "takes no `prompt`" in read(page, "--prompt", "Please.", "--model", "auto").stderr

@@ -44,6 +44,7 @@ class Machine:
             "MODELS_DIR": str(self.models),
             "HF_HOME": str(root / "hf"),
             "HF_ENDPOINT": hub.url,
+            "HF_HUB_OFFLINE": "0",
         }
 
     def command(self, *arguments: str) -> list[str]:

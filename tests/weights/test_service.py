@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from ocr_api.weights import WeightsPlaces
+from ocr_api.weights import Found, WeightsPlaces, record_verification
 from ocr_api.weights.lock import LOCK
 from tests.hub import FakeHub, model_files, safetensors
 from tests.service import Service, descendants, eventually, running, scripted_catalog, small_png
+from tests.weights.records import verification_of
 
 pytestmark = pytest.mark.processes
 REPO = "maker/tiny"
@@ -35,6 +36,7 @@ def environment(hub: FakeHub, tmp_path: Path, catalog: Path, **more: str) -> Map
     return {
         "CATALOG_FILE": str(catalog),
         "HF_ENDPOINT": hub.url,
+        "HF_HUB_OFFLINE": "0",
         "HF_HOME": str(tmp_path / "hf"),
         "MODELS_DIR": str(tmp_path / "models"),
         **more,
@@ -157,3 +159,19 @@ def test_offline_service_reads_from_the_cache_and_asks_nobody(
         assert service.ended(service.submit(small_png(), model="slow"))["status"] == "completed"
         time.sleep(1.5)  # a look of the worker later
         assert hub.requests == []
+
+
+def test_running_service_sees_that_its_weights_were_verified(
+    service: Service, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models" / "slow"
+    folder.mkdir(parents=True)
+    for name, data in model_files().items():
+        if "/" not in name:
+            (folder / name).write_bytes(data)
+    eventually(has(service, status="ready", verified=False), 20)
+    read_well = verification_of(Found(folder, is_plain=True), "none")
+    record_verification(tmp_path / "models", "slow", read_well)
+    eventually(has(service, verified=True), 20)
+    (folder / "config.json").write_text('{"another": "model"}')
+    eventually(has(service, verified=False, status="ready"), 20)

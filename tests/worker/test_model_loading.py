@@ -29,6 +29,7 @@ SPEC = ModelSpec(
     device="cuda",
     weights=WeightsSource("a/b"),
     quantization="8bit",
+    batch_pages=3,
     settings={"max_tokens": 7},
 )
 
@@ -41,6 +42,7 @@ def test_model_with_weights_is_told_where_they_lie() -> None:
         "adapter_folder": "/m/adapter",
         "device": "cuda",
         "quantization": "8bit",
+        "batch_pages": 3,
     }
 
 
@@ -71,6 +73,7 @@ def test_shared_model_gets_all_cores_and_what_the_gpu_needs() -> None:
     }
     environment = shared_model_environment(given, 1, 8)
     assert environment["OMP_NUM_THREADS"] == "8"
+    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
     assert environment["HF_HUB_OFFLINE"] == environment["TRANSFORMERS_OFFLINE"] == "1"
     assert environment.keys() >= {"PATH", "CUDA_VISIBLE_DEVICES", "PYTORCH_ALLOC_CONF"}
     assert "A_SECRET" not in environment

@@ -34,7 +34,7 @@ class TightDevice:
 
     async def start(self, model: str) -> None:
         if len(self.running) >= self.most:
-            raise ModelDoesNotFitError("The model needs more than is free.")
+            raise ModelDoesNotFitError("The model needs more than is free.", needed_mib=30)
         self.running.append(model)
 
     async def stop(self, model: str) -> None:
@@ -64,6 +64,21 @@ async def test_where_the_child_says_that_it_does_not_fit_the_next_one_leaves() -
         await changes.load("d")
     assert device.running == ["a"]  # all that may leave left
     assert not residents.seat("d").is_present
+
+
+@pytest.mark.anyio
+async def test_model_that_is_larger_than_the_budget_drives_nobody_out_twice() -> None:
+    seats = {model: Seat("cuda", 1, lambda: 10) for model in "ab"}
+    residents = Residents(seats, ResidencyPlan({"cuda": 25}), lambda: 0.0)
+    device = TightDevice(0)
+    changes = ModelChanges(device, residents, LoadFailures(lambda: 0.0))
+    with pytest.raises(ModelDoesNotFitError, match="more than is free"):
+        await changes.load("a")
+    device.most = 1
+    await changes.load("b")
+    with pytest.raises(ModelDoesNotFitError, match="5 MiB more"):
+        await changes.load("a")
+    assert device.running == ["b"]
 
 
 def test_estimate_is_the_catalogs_else_by_files_and_quantization() -> None:

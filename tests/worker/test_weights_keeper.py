@@ -164,3 +164,15 @@ async def test_report_tells_the_weights_where_nothing_else_hinders() -> None:
     assert (told.reason, told.status, told.message) == ("", "not_found", TO_COME.note)
     hindered = with_weights(ModelReport(reason="No GPU."), keeper.state("tiny"))
     assert (hindered.reason, hindered.status) == ("No GPU.", "not_found")
+
+
+async def test_verified_weights_are_told_until_others_take_their_place() -> None:
+    world = World(standing=Standing(found=Found(Path("/weights")), is_verified=True))
+    keeper = world.keeper()
+    await keeper.look()
+    assert with_weights(ModelReport(loaded=1, status="loaded"), keeper.state("tiny")).verified
+    assert not with_weights(ModelReport(reason="No GPU."), keeper.state("tiny")).verified
+    assert not with_weights(ModelReport(), keeper.state("plain")).verified
+    world.standing = HERE
+    await keeper.look()
+    assert not with_weights(ModelReport(loaded=1), keeper.state("tiny")).verified

@@ -93,6 +93,11 @@ def _measured(report: ModelReport) -> dict[str, object]:
     return {name: value for name, value in seen.items() if value is not None}
 
 
+def _is_verified(picture: ModelPicture, model_id: str) -> bool:
+    report = picture.reports.get(model_id)
+    return report is not None and report.verified
+
+
 def _auto_facts() -> dict[str, object]:
     return {
         "id": AUTO,
@@ -115,7 +120,7 @@ def _catalog_facts(picture: ModelPicture, model_id: str) -> dict[str, object]:
         "best_for": spec.best_for,
         "languages": list(spec.languages),
         "license": spec.license,
-        "verified": spec.verified if spec.weights is not None else None,
+        "verified": None if spec.weights is None else _is_verified(picture, model_id),
         "device": spec.device,
         "quantization": spec.quantization,
         "prompt_modes": list(spec.prompt_modes),

@@ -46,7 +46,6 @@ class ModelSpec:
         hidden: Not listed (for tests).
         weights: Where its weights are published; None = they come with the packages.
         quantization: Of its weights by default; None = the engine has no choice.
-        verified: A run of `make verify-weights` read the project's pages with its real weights.
         prompt_modes: What it may be asked for, the default first; empty = it takes no prompt.
         allows_prompt: Callers may send a prompt of their own.
         batch_pages: Most pages read together by one instance.
@@ -67,7 +66,6 @@ class ModelSpec:
     hidden: bool = False
     weights: WeightsSource | None = None
     quantization: Quantization | None = None
-    verified: bool = False
     prompt_modes: tuple[str, ...] = ()
     allows_prompt: bool = False
     batch_pages: int = 1

@@ -21,7 +21,7 @@ from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.read import OutputForm, ReadRequest, read_files
 from ocr_api.cli.serve import serve
 from ocr_api.cli.work import work
-from ocr_api.errors import OcrApiError, SettingsError, UnknownModelError
+from ocr_api.errors import InvalidOptionError, OcrApiError, SettingsError, UnknownModelError
 from ocr_api.jobs import JobStatus
 from ocr_api.observability import configure_logging
 from ocr_api.outbound import parse_networks
@@ -118,7 +118,7 @@ def notify_command(data_dir: DataOption = None) -> None:
 
 
 @app.command("read")
-def read_command(
+def read_command(  # noqa: PLR0913 - one an option
     *,
     files: Annotated[list[str], typer.Argument(help="Files and folders; - for standard input.")],
     model: Annotated[str, typer.Option(help="Model that reads.")] = AUTO,
@@ -127,6 +127,12 @@ def read_command(
     ),
     language: Annotated[
         list[str] | None, typer.Option(help="ISO 639 code; may be given several times.")
+    ] = None,
+    prompt_mode: Annotated[
+        str | None, typer.Option(help="What the model is asked for; one of its prompt modes.")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="A prompt of your own, for models that allow it.")
     ] = None,
     out: Annotated[
         bool, typer.Option("--out", help="Write results beside the inputs; skip what is done.")
@@ -138,7 +144,15 @@ def read_command(
     Exit codes: 0 all read, 1 some failed, 2 wrong usage, 3 none read, 130 interrupted.
     """
     settings = _settings(worker_processes=processes)
-    request = ReadRequest(tuple(files), model, form, tuple(language or ()), write_beside=out)
+    request = ReadRequest(
+        tuple(files),
+        model,
+        form,
+        tuple(language or ()),
+        write_beside=out,
+        prompt_mode=prompt_mode,
+        prompt=prompt,
+    )
     outcome = _run(lambda: read_files(settings, request))
     raise typer.Exit(outcome)
 
@@ -275,7 +289,7 @@ def _settings(**overrides: object) -> Settings:
 def _run(work: Callable[[], Awaitable[Result]]) -> Result:
     try:
         return anyio.run(work)
-    except (SettingsError, UnknownModelError) as exc:
+    except (SettingsError, UnknownModelError, InvalidOptionError) as exc:
         _fail(exc, Outcome.USAGE)
     except OcrApiError as exc:
         _fail(exc)

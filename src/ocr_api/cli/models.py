@@ -40,7 +40,9 @@ def _weights(catalog: Catalog, model_id: str, standing: Standing) -> str:
         return ""
     if standing.is_broken:
         return "broken"
-    return "here" if standing.found is not None else "not here"
+    if standing.found is None:
+        return "not here"
+    return "here, verified" if standing.is_verified else "here"
 
 
 def _use(catalog: Catalog, model_id: str) -> str:

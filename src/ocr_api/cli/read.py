@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ocr_api import __version__
+from ocr_api.api.options import check_prompt
 from ocr_api.catalog import Catalog, Host, ModelSpec, load_catalog
 from ocr_api.cli.inputs import InputFile, find_inputs, write_result
 from ocr_api.cli.outcomes import Outcome
@@ -61,6 +62,8 @@ class ReadRequest:
         form: Form of the results.
         languages: ISO 639 codes; empty = found on the page.
         write_beside: Results go beside the inputs, and inputs with a result are skipped.
+        prompt_mode: What a model that takes prompts is asked for; None = its default.
+        prompt: In place of the one of the mode, for models that allow it; None = none.
     """
 
     names: tuple[str, ...]
@@ -68,6 +71,15 @@ class ReadRequest:
     form: OutputForm
     languages: tuple[str, ...] = ()
     write_beside: bool = False
+    prompt_mode: str | None = None
+    prompt: str | None = None
+
+    @property
+    def options(self) -> JobOptions:
+        """What is wanted of each page."""
+        return JobOptions(
+            languages=self.languages, prompt_mode=self.prompt_mode, prompt=self.prompt
+        )
 
 
 @dataclass(slots=True)
@@ -125,8 +137,9 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
         SettingsError: There is no file to read.
         UnknownModelError: No model has the id.
         ModelUnavailableError: The model cannot run here.
+        InvalidOptionError: It takes no such prompt.
     """
-    catalog, host, find_weights = _checked_model(settings, request.model)
+    catalog, host, find_weights = _checked_model(settings, request)
     inputs = await anyio.to_thread.run_sync(lambda: list(find_inputs(request.names)))
     if not inputs:
         msg = f"There is nothing to read in {', '.join(request.names)}."
@@ -145,8 +158,9 @@ async def read_files(settings: Settings, request: ReadRequest) -> Outcome:
     return tally.outcome
 
 
-def _checked_model(settings: Settings, model: str) -> tuple[Catalog, Host, FindWeights]:
-    catalog = load_catalog(settings.catalog_file)
+def _checked_model(settings: Settings, request: ReadRequest) -> tuple[Catalog, Host, FindWeights]:
+    catalog, model = load_catalog(settings.catalog_file), request.model
+    check_prompt(request.options, model, catalog)
     stand = standings(settings, catalog)
     host = _host(settings, stand)
     found = catalog.availability(model, host)
@@ -192,9 +206,8 @@ async def _fill(reader: PageReader, request: ReadRequest, slot: _Slot) -> None:
     try:
         descriptor, media_type = await anyio.to_thread.run_sync(slot.item.open)
         try:
-            options = JobOptions(languages=request.languages)
             name = slot.item.name
-            source = PageSource(descriptor, media_type, options=options, document=name)
+            source = PageSource(descriptor, media_type, options=request.options, document=name)
             await _read_pages(reader, request.model, source, slot)
         finally:
             os.close(descriptor)

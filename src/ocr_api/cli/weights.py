@@ -47,7 +47,11 @@ def standings(settings: Settings, catalog: Catalog) -> dict[str, Standing]:
     """Tells of each model how its weights stand; blocking."""
     lookup = WeightsLookup(places_of(settings))
     rule = DownloadRule.of(os.environ, allow_downloads=settings.allow_downloads)
-    return {spec.id: look_at_weights(spec, lookup, rule) for spec in catalog.models.values()}
+    chosen = settings.quantization_of
+    return {
+        spec.id: look_at_weights(spec, lookup, rule, chosen.get(spec.id))
+        for spec in catalog.models.values()
+    }
 
 
 def host_of(settings: Settings, stand: Mapping[str, Standing]) -> Host:

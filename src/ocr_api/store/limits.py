@@ -98,6 +98,7 @@ class ModelReport:
         message: What else there is to know, e.g. why it could not be loaded lately.
         done_bytes: Of its weights that are being fetched; None = none are.
         total_bytes: Of its weights; None = not known yet.
+        verified: `make verify-weights` read pages with the very weights that it has or would load.
     """
 
     reason: str = ""
@@ -109,6 +110,7 @@ class ModelReport:
     message: str = ""
     done_bytes: int | None = None
     total_bytes: int | None = None
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def locked_commit(models_dir: Path, model_id: str, repo: str, revision: str) -> 
 def write_lock(models_dir: Path, model_id: str, repos: tuple[LockedRepo, ...]) -> None:
     """Locks the repositories of a model; on the disk when it returns."""
     models_dir.mkdir(parents=True, exist_ok=True)
-    with _alone(models_dir):
+    with alone(models_dir):
         models = {**read_lock(models_dir), model_id: repos}
         write_whole(models_dir / LOCK, _to_json(models))
 
@@ -163,8 +163,8 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(models_dir: Path) -> Generator[None]:
-    """Keeps other processes from changing the lock file meanwhile."""
+def alone(models_dir: Path) -> Generator[None]:
+    """Keeps other processes from changing what is written down in `MODELS_DIR` meanwhile."""
     with (models_dir / f".{LOCK}.guard").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield

@@ -10,6 +10,7 @@ from ocr_api.catalog import ModelSpec
 from ocr_api.errors import WeightsBrokenError
 from ocr_api.weights.lookup import Found, WeightsLookup
 from ocr_api.weights.places import WeightsPlaces, is_offline
+from ocr_api.weights.verified import is_verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Standing:
         hindrance: Why the model cannot run, for people; empty = it can, once they are here.
         note: What there is to know otherwise, for people.
         is_broken: They are here, damaged or not whole.
+        is_verified: They are here, and a run of `make verify-weights` read pages well with them.
     """
 
     found: Found | None = None
@@ -29,6 +31,7 @@ class Standing:
     hindrance: str = ""
     note: str = ""
     is_broken: bool = False
+    is_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,20 @@ class DownloadRule:
         return cls(is_allowed=True)
 
 
-def look_at_weights(spec: ModelSpec, lookup: WeightsLookup, rule: DownloadRule) -> Standing:
-    """Looks for the weights of a model; blocking. One that brings none with it stands well."""
+def look_at_weights(
+    spec: ModelSpec,
+    lookup: WeightsLookup,
+    rule: DownloadRule,
+    quantization: str | None = None,
+) -> Standing:
+    """Looks for the weights of a model; blocking. One that brings none with it stands well.
+
+    Args:
+        spec: The model.
+        lookup: Finds and checks its files.
+        rule: Whether they may be fetched.
+        quantization: In place of the one of its entry; None = the entry's.
+    """
     if spec.weights is None:
         return Standing()
     folder = lookup.places.plain_folder(spec.id)
@@ -63,7 +78,9 @@ def look_at_weights(spec: ModelSpec, lookup: WeightsLookup, rule: DownloadRule) 
     except WeightsBrokenError as exc:
         return _broken(spec, exc, lookup.places, rule)
     if found is not None:
-        return Standing(found=found, note=f"in {found.folder}")
+        chosen = quantization or spec.quantization or "none"
+        verified = is_verified(lookup.places.models_dir, spec.id, found, chosen)
+        return Standing(found=found, note=f"in {found.folder}", is_verified=verified)
     if rule.is_allowed:
         return Standing(is_fetchable=True, note=_to_come(spec))
     return Standing(

@@ -36,8 +36,8 @@ class ModelView(WireModel):
     )
     verified: bool | None = Field(
         default=None,
-        description="`make verify-weights` read the project's pages with its published weights; "
-        "null = it has no weights of its own.",
+        description="`make verify-weights` read pages well with the very weights that lie on the "
+        "worker, in the quantization used there; null = it has no weights of its own.",
     )
     device: str = Field(description="`cpu` or `cuda`.")
     memory_mib: int | None = Field(

@@ -136,6 +136,7 @@ class Batcher:
                     await self._gather()
                     taken = self._take()
                     if taken:
+                        _log.debug("batch_begins", pid=child.pid, pages=len(taken))
                         return await Batch(taken, self._plan.grace_s, self._tasks).read(child)
         except OcrApiError as exc:
             return _all_failed(taken or self._take(), exc)

@@ -19,6 +19,7 @@ from ocr_api.errors import (
     OcrApiError,
 )
 from ocr_api.messages import Failed, ModelLoaded
+from ocr_api.observability import get_logger
 from ocr_api.store import ModelReport
 from ocr_api.worker.batcher import Batcher, BatchPlan
 from ocr_api.worker.child_pool import ChildPool
@@ -30,6 +31,7 @@ from ocr_api.worker.model_memory import estimate_mib
 from ocr_api.worker.reader_plan import ReaderPlan
 from ocr_api.worker.residents import Residents, Seat
 
+_log = get_logger(__name__)
 _GRACE_S = 0.25
 """Seconds in which a child must heed an order to stop; waiting longer costs more than loading."""
 
@@ -222,7 +224,7 @@ class LoadedModels:
         """Loads a model into a fresh child, and notes what came of it."""
         self._loading[spec.id] += 1
         try:
-            loaded = await self._ask_to_load(spec, child)
+            loaded = self._loaded[spec.id] = await self._ask_to_load(spec, child)
         except OcrApiError as exc:
             self._failures.tell(spec.id, exc.detail)
             if not self.is_running(spec.id):
@@ -230,9 +232,17 @@ class LoadedModels:
             raise
         finally:
             self._loading[spec.id] -= 1
-        self._loaded[spec.id] = loaded
         self._failures.forget(spec.id)
         self.residents.measured(spec.id, loaded.memory_mib)
+        _log.info(
+            "model_loaded",
+            model=spec.id,
+            pid=child.pid,
+            memory_mib=loaded.memory_mib,
+            device=loaded.device,
+            quantization=loaded.quantization,
+            quantized_share=loaded.quantized_share,
+        )
 
     async def _ask_to_load(self, spec: ModelSpec, child: ChildProcess) -> ModelLoaded:
         loading = self._plan.loading

@@ -113,7 +113,7 @@ class ModelChanges:
         try:
             await self._start(model)
             took_s = time.monotonic() - began_at
-            _log.info("model_loaded", model=model, took_s=round(took_s, 3))
+            _log.info("model_may_be_used", model=model, took_s=round(took_s, 3))
         except OcrApiError as exc:
             self._failures.count(model, exc.detail)
             raise
@@ -125,7 +125,8 @@ class ModelChanges:
         while True:
             try:
                 await self._children.start(model)
-            except ModelDoesNotFitError:
+            except ModelDoesNotFitError as exc:
+                self._residents.needs(model, exc.facts.get("needed_mib"))
                 victim = self._residents.next_to_leave(model)
                 if victim is None:
                     raise

@@ -60,6 +60,7 @@ def load_request(spec: ModelSpec, plan: LoadPlan) -> LoadModel:
         "folder": str(found.folder),
         "device": plan.device(spec),
         "quantization": plan.quantization.get(spec.id) or spec.quantization or "none",
+        "batch_pages": spec.batch_pages,
     }
     if found.adapter_folder is not None:
         settings["adapter_folder"] = str(found.adapter_folder)
@@ -88,8 +89,10 @@ def shared_model_environment(
 ) -> dict[str, str]:
     """Gives the environment of a model of which a few processes serve all pages.
 
-    All cores are theirs, and what the GPU's driver and torch need is passed on. They never reach
-    for the network: weights are fetched before, by a process of their own.
+    All cores are theirs, and what the GPU's driver and torch need is passed on. Their threads wait
+    asleep: where other processes share the cores, threads that spin for one that does not run make
+    generating several times slower. They never reach for the network: weights are fetched before,
+    by a process of their own.
 
     Args:
         environment: The parent's.
@@ -104,6 +107,7 @@ def shared_model_environment(
     return {
         **passed,
         "OMP_NUM_THREADS": str(max(1, cores // instances)),
+        "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",

@@ -147,6 +147,7 @@ def weights_keeper(
     lookup = WeightsLookup(places)
     rule = DownloadRule.of(os.environ, allow_downloads=settings.allow_downloads)
     command = download_command(os.environ, settings.child_start_timeout)
+    chosen = settings.quantization_of
 
     async def wanted() -> frozenset[str]:
         current = await store.current_model()
@@ -157,7 +158,7 @@ def weights_keeper(
 
     return WeightsKeeper(
         specs,
-        lambda spec: look_at_weights(spec, lookup, rule),
+        lambda spec: look_at_weights(spec, lookup, rule, chosen.get(spec.id)),
         lambda spec, on_progress: fetch_weights(command, spec, places, on_progress),
         wanted,
     )

@@ -138,6 +138,13 @@ class Residents:
         if not seat.is_loading:
             self._arrived(seat)
 
+    def needs(self, model: str, needed_mib: object) -> None:
+        """Notes what a child says that one instance needs, where it says so."""
+        seat = self._seats[model]
+        if isinstance(needed_mib, int):
+            seat.estimated_mib, seat.is_exact = needed_mib * seat.instances, True
+            seat.measured_mib = None
+
     def begin_drain(self, model: str) -> None:
         """Closes a model's lane; its pages in work go on."""
         self._seats[model].is_draining = True

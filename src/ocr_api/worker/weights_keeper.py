@@ -56,6 +56,7 @@ class WeightsState:
         message: What there is to know otherwise.
         done_bytes: Fetched so far; None = nothing is being fetched.
         total_bytes: To fetch in all; None = not known yet.
+        is_verified: They are here, and a run of `make verify-weights` read pages well with them.
     """
 
     status: str
@@ -63,6 +64,7 @@ class WeightsState:
     message: str = ""
     done_bytes: int | None = None
     total_bytes: int | None = None
+    is_verified: bool = False
 
 
 @dataclass(slots=True)
@@ -148,7 +150,8 @@ class WeightsKeeper:
         """Gives what there is to say about a model's weights."""
         kept = self._kept.get(model)
         if kept is None or kept.standing.found is not None:
-            return WeightsState("ready")
+            is_verified = kept is not None and kept.standing.is_verified
+            return WeightsState("ready", is_verified=is_verified)
         if kept.progress is not None:
             done, total = kept.progress.done_bytes, kept.progress.total_bytes
             return WeightsState("downloading", "", "Its weights are being fetched.", done, total)

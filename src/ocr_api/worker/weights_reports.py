@@ -9,7 +9,7 @@ from ocr_api.worker.weights_keeper import WeightsState
 
 
 def with_weights(report: ModelReport, state: WeightsState) -> ModelReport:
-    """Gives the report of a model that is not loaded.
+    """Gives the report of a model.
 
     Args:
         report: What device and packages allow; a reason there goes before.
@@ -18,7 +18,7 @@ def with_weights(report: ModelReport, state: WeightsState) -> ModelReport:
     if report.reason:
         return replace(report, status="not_found")
     if state.status == "ready":
-        return report
+        return replace(report, verified=state.is_verified)
     return replace(
         report,
         reason=state.reason,

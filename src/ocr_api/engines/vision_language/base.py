@@ -15,14 +15,20 @@ from ocr_api.engines.vision_language.batches import Inputs
 from ocr_api.engines.vision_language.free_memory import free_mib
 from ocr_api.engines.vision_language.generation import Answer, Decoding, Listeners, generate
 from ocr_api.engines.vision_language.loading import LoadedModel, load_model
-from ocr_api.engines.vision_language.memory import Workload, cache_shape, check_fits, memory_need
+from ocr_api.engines.vision_language.memory import (
+    MemoryNeed,
+    Workload,
+    cache_shape,
+    check_fits,
+    memory_need,
+)
 from ocr_api.engines.vision_language.ngram_guard import NgramRule
 from ocr_api.engines.vision_language.pictures import is_blank
 from ocr_api.engines.vision_language.plain_page import plain_page
 from ocr_api.engines.vision_language.reading import Reading
 from ocr_api.engines.vision_language.settings import EngineSettings
 from ocr_api.engines.vision_language.strips import StripRule
-from ocr_api.engines.vision_language.tensor_files import config_of, tensors_of
+from ocr_api.engines.vision_language.tensor_files import TensorHead, config_of, tensors_of
 from ocr_api.errors import EngineError, EngineMemoryError, ModelLoadError
 from ocr_api.pages import PageImage, PageText
 
@@ -208,7 +214,19 @@ class VisionLanguageEngine:
             self.settings.number("strip_pixels", self.pieces.most_pixels),
         )
 
-    def _check_memory(self, settings: EngineSettings) -> None:
+    def memory_need(
+        self,
+        settings: EngineSettings,
+        tensors: Sequence[TensorHead],
+        config: Mapping[str, object],
+    ) -> MemoryNeed:
+        """Computes what the model takes on its device while it reads; nothing need be loaded.
+
+        Args:
+            settings: As it would be loaded.
+            tensors: Its weights, by name and shape.
+            config: Its `config.json`.
+        """
         answer_tokens = settings.number("max_new_tokens", self.max_new_tokens)
         work = Workload(
             device=settings.device,
@@ -217,9 +235,11 @@ class VisionLanguageEngine:
             tokens=self.picture_tokens + answer_tokens,
             vision_mib=self.vision_mib,
         )
-        need = memory_need(
-            tensors_of(settings.folder), cache_shape(config_of(settings.folder)), work
-        )
+        return memory_need(tensors, cache_shape(config), work)
+
+    def _check_memory(self, settings: EngineSettings) -> None:
+        folder = settings.folder
+        need = self.memory_need(settings, tensors_of(folder), config_of(folder))
         check_fits(need, free_mib(settings.device), settings.device)
 
     def _decoding(self, ask: Ask) -> Decoding:
