@@ -126,6 +126,32 @@ class Settings(BaseSettings):
         description="Quantization in place of the catalog's: `<model>:none`, `<model>:8bit` or "
         "`<model>:4bit`, comma-separated.",
     )
+    model_memory_mib: int = Field(
+        0,
+        ge=0,
+        description="Memory, in MiB, that the loaded models made for a GPU may take together; 0 = "
+        "what is free on the GPU when the worker starts, or 60 % of the memory without one.",
+    )
+    model_keep_alive: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds after which a model that nobody uses leaves the memory; 0 = only when "
+        "another needs its room.",
+    )
+    model_fairness_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=86400,
+        description="A page that has waited so long for a model that is not loaded has it loaded "
+        "in place of another, although that one has pages.",
+    )
+    preload_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Models that a worker loads when it starts, comma-separated."
+    )
+    pinned_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Models that are loaded at the start and leave for no other, comma-separated.",
+    )
     tessdata_prefix: Path | None = Field(
         None, description="Folder with further `.traineddata` files for Tesseract."
     )
@@ -208,7 +234,14 @@ class Settings(BaseSettings):
         "auto", description="`console` for people, `json` for machines; `auto` asks the terminal."
     )
 
-    @field_validator("allowed_hosts", "quantization", "webhook_allowed_networks", mode="before")
+    @field_validator(
+        "allowed_hosts",
+        "quantization",
+        "preload_models",
+        "pinned_models",
+        "webhook_allowed_networks",
+        mode="before",
+    )
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):

@@ -27,12 +27,14 @@ class Found:
         adapter_folder: Of the adapter that the catalog entry names; None = it names none.
         revision: Commit of the weights; None = a plain folder that does not say.
         is_plain: It lies in `MODELS_DIR`, not in the cache.
+        size_bytes: Of the tensor files, the adapter's left out; 0 = unknown.
     """
 
     folder: Path
     adapter_folder: Path | None = None
     revision: str | None = None
     is_plain: bool = False
+    size_bytes: int = 0
 
 
 class WeightsLookup:
@@ -68,11 +70,12 @@ class WeightsLookup:
         return self._cached(model_id, source)
 
     def _plain(self, folder: Path, source: WeightsSource) -> Found:
-        self._check(folder, verify_model)
+        size_bytes = self._check(folder, verify_model)
         adapter = folder / ADAPTER if source.adapter_repo else None
         if adapter is not None:
             self._check(adapter, verify_adapter)
-        return Found(folder, adapter, recorded_commit(folder / RECORD, source.repo), is_plain=True)
+        revision = recorded_commit(folder / RECORD, source.repo)
+        return Found(folder, adapter, revision, is_plain=True, size_bytes=size_bytes)
 
     def _cached(self, model_id: str, source: WeightsSource) -> Found | None:
         folder = self._snapshot(model_id, source.repo, source.revision)
@@ -84,8 +87,8 @@ class WeightsLookup:
             if adapter is None:
                 return None
             self._check(adapter, verify_adapter)
-        self._check(folder, verify_model)
-        return Found(folder, adapter, folder.name)
+        size_bytes = self._check(folder, verify_model)
+        return Found(folder, adapter, folder.name, size_bytes=size_bytes)
 
     def _snapshot(self, model_id: str, repo: str, revision: str) -> Path | None:
         cached = self._places.repo_folder(repo)
@@ -97,7 +100,8 @@ class WeightsLookup:
         folder = cached / "snapshots" / commit
         return folder if folder.is_dir() else None
 
-    def _check(self, folder: Path, verify: Callable[[Path], None]) -> None:
+    def _check(self, folder: Path, verify: Callable[[Path], None]) -> int:
+        """Gives the size of its tensor files, in bytes."""
         if not folder.is_dir():
             msg = f"{folder} is missing."
             raise WeightsBrokenError(msg, file=str(folder))
@@ -108,6 +112,7 @@ class WeightsLookup:
             self._verified[folder] = known
         if known[1] is not None:
             raise WeightsBrokenError(known[1].detail, **known[1].facts)
+        return sum(size for name, size, _ in signature if name.endswith(".safetensors"))
 
 
 def find(model_id: str, source: WeightsSource, places: WeightsPlaces) -> Found | None:

@@ -68,10 +68,16 @@ class Batcher:
         self._readers = readers
         self._waiting: list[PageTicket] = []
         self._on_their_way = 0
+        self._asked = 0
         self._running = 0
         self._idle: list[anyio.Event] = []
         self._news = anyio.Event()
         self._borrowing: set[anyio.CancelScope] = set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Pages wait, are being read, or will soon be asked for."""
+        return self._asked > 0 or self._on_their_way > 0
 
     async def read(self, order: PageOrder) -> PageText:
         """Reads one page, together with others where they wait too.
@@ -89,9 +95,11 @@ class Batcher:
         elif self._running < self._plan.instances:
             self._running += 1
             self._tasks.start_soon(self._run)
+        self._asked += 1
         try:
             return await ticket.outcome()
         finally:
+            self._asked -= 1
             self._forget_gone()
 
     @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import anyio
 
@@ -64,21 +64,6 @@ class ChildPool:
         """Starts a first child ahead of its first request."""
         async with self.borrow():
             pass
-
-    async def drain(self) -> bool:
-        """Ends all children when those that are lent have come back; False = there were none.
-
-        Whoever asks for one meanwhile waits, and then has a fresh one started.
-        """
-        had_some = bool(self.children)
-        places = [object() for _ in range(int(self._limiter.total_tokens))]
-        async with AsyncExitStack() as held:
-            for place in places:
-                await self._limiter.acquire_on_behalf_of(place)
-                held.callback(self._limiter.release_on_behalf_of, place)
-            while self._idle:
-                await self._idle.pop().kill()
-        return had_some
 
     async def close(self) -> None:
         """Ends all children, the busy ones too."""

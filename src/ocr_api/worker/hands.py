@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
 
@@ -22,15 +23,54 @@ class Offer:
     most: int
 
 
-class Hand:
-    """A page in work; `lane` names the model whose hand it is, empty = a shared one."""
+class Gate(Protocol):
+    """Says which lanes are open, and hears which pages are in work."""
 
-    def __init__(self, hands: Hands, lane: str) -> None:
+    def is_open(self, lane: str) -> bool:
+        """Pages of the lane may be claimed now."""
+        ...
+
+    def enter(self, lane: str) -> bool:
+        """Counts a page as in work; False = the lane was closed meanwhile, it isn't counted."""
+        ...
+
+    def leave(self, lane: str) -> None:
+        """Counts it no more."""
+        ...
+
+
+class OpenGate:
+    """Keeps no lane closed."""
+
+    def is_open(self, _lane: str) -> bool:
+        """See `Gate`."""
+        return True
+
+    def enter(self, _lane: str) -> bool:
+        """See `Gate`."""
+        return True
+
+    def leave(self, _lane: str) -> None:
+        """See `Gate`."""
+
+
+class Hand:
+    """A page in work.
+
+    Attributes:
+        lane: Names the model whose hand it is, empty = a shared one.
+        model: The lane that the page was claimed from, or its model once it was routed.
+        is_admitted: The lane was open still when the page came; else it is to go back.
+    """
+
+    def __init__(self, hands: Hands, lane: str, model: str, *, is_admitted: bool) -> None:
         self._hands = hands
         self.lane = lane
+        self.model = model
+        self.is_admitted = is_admitted
 
     def move(self, model: str) -> bool:
-        """Passes a page that was routed to the hands of its model; False = they are full."""
+        """Passes a page that was routed to its model; False = its hands are full, or closed."""
         return self._hands.move(self, model)
 
 
@@ -45,7 +85,7 @@ class Hands:
         lanes: What this worker can claim, `auto` included.
         shared: Hands of the lanes that have none of their own.
         rounds: By model: pages that its instances read at one time.
-        is_open: Tells whether pages of a lane may be claimed now.
+        gate: Tells whether pages of a lane may be claimed now.
     """
 
     def __init__(
@@ -53,9 +93,9 @@ class Hands:
         lanes: Sequence[str],
         shared: int,
         rounds: Mapping[str, int],
-        is_open: Callable[[str], bool] = lambda _lane: True,
+        gate: Gate | None = None,
     ) -> None:
-        self._is_open = is_open
+        self._gate = gate or OpenGate()
         self._lanes = tuple(lanes)
         self._shared = shared
         self._rounds = dict(rounds)
@@ -76,25 +116,38 @@ class Hands:
 
     def take(self, lane: str) -> Hand:
         """Takes a hand for a page that was claimed from a lane."""
-        hand = Hand(self, self._own(lane))
+        hand = Hand(self, self._own(lane), lane, is_admitted=self._gate.enter(lane))
         self._change(hand.lane, 1)
         return hand
 
     def release(self, hand: Hand) -> None:
         """Frees a hand."""
+        if hand.is_admitted:
+            self._gate.leave(hand.model)
         self._change(hand.lane, -1)
 
     def move(self, hand: Hand, model: str) -> bool:
         """See `Hand.move`."""
         own = self._own(model)
-        if own == hand.lane:
-            return True
-        if own != _SHARED and self._held[own] >= 2 * self._rounds[own]:
+        is_other = own != hand.lane
+        if is_other and own != _SHARED and self._held[own] >= 2 * self._rounds[own]:
             return False
-        self._change(hand.lane, -1)
-        self._change(own, 1)
-        hand.lane = own
+        if not self._gate.enter(model):
+            return False
+        self._gate.leave(hand.model)
+        hand.model = model
+        if is_other:
+            self._change(hand.lane, -1)
+            self._change(own, 1)
+            hand.lane = own
         return True
+
+    def wake(self) -> None:
+        """Has lanes looked at again: some have room that had none, or are open anew."""
+        self._changed.set()
+        self._changed = anyio.Event()
+        for watch in self._watches:
+            watch.notify()
 
     async def changed(self) -> None:
         """Waits until more lanes have room."""
@@ -111,7 +164,9 @@ class Hands:
 
     def _offer(self, sizes: Mapping[str, int]) -> Offer:
         room = {lane: size - self._held[self._own(lane)] for lane, size in sizes.items()}
-        free = {lane: hands for lane, hands in room.items() if hands > 0 and self._is_open(lane)}
+        free = {
+            lane: hands for lane, hands in room.items() if hands > 0 and self._gate.is_open(lane)
+        }
         return Offer(tuple(free), min(free.values(), default=0))
 
     def _own(self, lane: str) -> str:
@@ -128,7 +183,4 @@ class Hands:
         has_room_anew = now < size <= was
         has_next_round_anew = own in self._rounds and (was < size <= now or now < 2 * size <= was)
         if has_room_anew or has_next_round_anew:
-            self._changed.set()
-            self._changed = anyio.Event()
-            for watch in self._watches:
-                watch.notify()
+            self.wake()

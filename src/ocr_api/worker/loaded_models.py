@@ -12,15 +12,24 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ocr_api.catalog import Catalog, Host, ModelSpec
-from ocr_api.errors import ModelLoadError, ModelUnavailableError, OcrApiError
+from ocr_api.errors import (
+    ModelDoesNotFitError,
+    ModelLoadError,
+    ModelUnavailableError,
+    OcrApiError,
+)
 from ocr_api.messages import Failed, ModelLoaded
 from ocr_api.observability import get_logger
 from ocr_api.store import ModelReport
 from ocr_api.worker.batcher import Batcher, BatchPlan
 from ocr_api.worker.child_pool import ChildPool
 from ocr_api.worker.child_process import ChildProcess
+from ocr_api.worker.load_failures import LoadFailures
+from ocr_api.worker.model_changes import ModelChanges
 from ocr_api.worker.model_loading import load_request
+from ocr_api.worker.model_memory import estimate_mib
 from ocr_api.worker.reader_plan import ReaderPlan
+from ocr_api.worker.residents import Residents, Seat
 
 _log = get_logger(__name__)
 _GRACE_S = 0.25
@@ -30,10 +39,6 @@ _SHARED_GRACE_S = 1.5
 """The same for a model that is dear to load: some steps of decoding on a slow processor."""
 
 
-_FAILURE_TOLD_S = 60.0
-"""So long a model that could not be loaded is told to have failed, unless it is tried again."""
-
-
 @dataclass(frozen=True, slots=True)
 class ModelState:
     """How a model stands in this worker.
@@ -41,16 +46,16 @@ class ModelState:
     Attributes:
         instances: Children that have loaded it.
         is_loading: A child is loading it.
+        is_unloading: It leaves, once its pages in work are read.
         loaded: What its child said when it was loaded last; None = it never was.
         error: Why it could not be loaded lately; empty = it could, or nobody tried.
-        is_unloading: Its children end as soon as the pages in work are read.
     """
 
     instances: int = 0
     is_loading: bool = False
+    is_unloading: bool = False
     loaded: ModelLoaded | None = None
     error: str = ""
-    is_unloading: bool = False
 
 
 def model_report(reason: str, state: ModelState) -> ModelReport:
@@ -60,18 +65,22 @@ def model_report(reason: str, state: ModelState) -> ModelReport:
         reason: Why it cannot run here; empty = it can.
         state: How it stands.
     """
-    is_loaded = state.instances > 0 and state.loaded is not None
-    status = "loading" if state.is_loading else "failed" if state.error else "ready"
-    status_loaded = "unloading" if state.is_unloading else "loaded"
+    is_loaded = state.instances > 0 and state.loaded is not None and not state.is_unloading
     return ModelReport(
         reason=reason,
         loaded=state.instances if is_loaded else 0,
-        status=status_loaded if is_loaded else status,
+        status="loaded" if is_loaded else _status_of_unloaded(state),
         memory_mib=state.loaded.memory_mib if state.loaded else None,
         device=state.loaded.device if state.loaded else None,
         quantization=state.loaded.quantization if state.loaded else None,
         message="" if is_loaded else state.error,
     )
+
+
+def _status_of_unloaded(state: ModelState) -> str:
+    if state.is_unloading and state.instances > 0:
+        return "unloading"
+    return "loading" if state.is_loading else "failed" if state.error else "ready"
 
 
 class LoadedModels:
@@ -82,6 +91,10 @@ class LoadedModels:
         catalog: The models.
         host: What this machine offers.
         tasks: Where batches run.
+
+    Attributes:
+        residents: Who is in memory.
+        changes: Loads and unloads.
     """
 
     def __init__(self, plan: ReaderPlan, catalog: Catalog, host: Host, tasks: TaskGroup) -> None:
@@ -92,50 +105,67 @@ class LoadedModels:
         self._reading = anyio.CapacityLimiter(plan.readers)
         self._batchers: dict[str, Batcher] = {}
         self._loading: Counter[str] = Counter()
-        self._unloading: Counter[str] = Counter()
-        self._asked: Counter[str] = Counter()
         self._loaded: dict[str, ModelLoaded] = {}
-        self._failures: dict[str, tuple[str, float]] = {}
+        self._failures = LoadFailures(time.monotonic)
+        seats = {model: _seat(spec, plan) for model, spec in catalog.models.items()}
+        self.residents = Residents(seats, plan.residency, time.monotonic)
+        self.changes = ModelChanges(self, self.residents, self._failures)
 
     async def load(self, model: str) -> None:
         """Loads a model ahead of its first page; does nothing where it is loaded.
 
+        Makes room where there is none: the models that leave end their pages in work first.
+
         Raises:
+            ModelDoesNotFitError: It fits not even alone, beside the pinned ones.
             ReadError: It cannot be loaded.
             ModelUnavailableError: It cannot run here.
         """
         pool = self.batcher(model).pool
-        if pool.children:
-            return
-        self._asked[model] += 1
-        try:
+        if self.residents.seat(model).instances:
+            await self.changes.load(model)
+        elif not pool.children:
             await pool.warm()
-        finally:
-            self._asked[model] -= 1
 
     async def unload(self, model: str) -> bool:
-        """Ends a model's children when the pages in work are read; False = none was loaded.
+        """Ends a model's processes once its pages in work are read; False = it was not loaded.
 
-        Pages that wait for it have it loaded again.
+        Pages that wait for it, now or later, have it loaded again.
+
+        Raises:
+            UnknownModelError: No model has the id.
         """
-        if model not in self._batchers:
-            return False
-        self._unloading[model] += 1
+        self._catalog.model(model)
+        return await self.changes.unload(model)
+
+    def may_be_loaded(self, model: str) -> bool:
+        """It fits, and did not fail just now."""
+        return self.residents.room(model).is_possible and not self._failures.is_paused(model)
+
+    def refusal(self, model: str) -> OcrApiError | None:
+        """Gives why pages of a model are to fail at once; None = they are read, or wait."""
+        if model not in self._catalog.models or not self.residents.seat(model).instances:
+            return None
+        if self.residents.seat(model).is_present:
+            return None
+        reason = self._failures.refusal(model)
+        if reason:
+            return ModelLoadError(reason, model=model)
         try:
-            return await self._batchers[model].pool.drain()
-        finally:
-            self._unloading[model] -= 1
+            self.changes.check_possible(model)
+        except ModelDoesNotFitError as exc:
+            return exc
+        return None
 
     def state(self, model: str) -> ModelState:
         """Gives how a model stands."""
-        error, failed_at = self._failures.get(model, ("", -_FAILURE_TOLD_S))
-        is_recent = time.monotonic() - failed_at < _FAILURE_TOLD_S
+        seat = self.residents.seat(model)
         return ModelState(
             len(self._batchers[model].pool.children) if model in self._batchers else 0,
-            self._loading[model] > 0,
-            self._loaded.get(model),
-            error if is_recent else "",
-            self._unloading[model] > 0,
+            is_loading=self._loading[model] > 0 or seat.is_loading,
+            is_unloading=seat.is_draining,
+            loaded=self._loaded.get(model),
+            error=self._failures.told(model),
         )
 
     def pools(self) -> Mapping[str, ChildPool]:
@@ -155,6 +185,24 @@ class LoadedModels:
                 raise ModelUnavailableError(found.reason, model=model)
             self._batchers[model] = self._new_batcher(spec)
         return self._batchers[model]
+
+    async def start(self, model: str) -> None:
+        """See `ModelChildren`."""
+        await self.batcher(model).pool.warm()
+
+    async def stop(self, model: str) -> None:
+        """See `ModelChildren`."""
+        if model in self._batchers:
+            await self._batchers[model].pool.close()
+
+    def is_running(self, model: str) -> bool:
+        """See `ModelChildren`."""
+        return model in self._batchers and bool(self._batchers[model].pool.children)
+
+    def is_busy(self, model: str) -> bool:
+        """See `ModelChildren`."""
+        batcher = self._batchers.get(model)
+        return batcher is not None and (batcher.is_busy or self._loading[model] > 0)
 
     def _new_batcher(self, spec: ModelSpec) -> Batcher:
         # A model that one or a few processes serve is dear to load, and has cores or a GPU of its
@@ -178,15 +226,17 @@ class LoadedModels:
         try:
             loaded = self._loaded[spec.id] = await self._ask_to_load(spec, child)
         except OcrApiError as exc:
-            self._failures[spec.id] = (exc.detail, time.monotonic())
+            self._failures.tell(spec.id, exc.detail)
+            if not self.is_running(spec.id):
+                self.residents.gone(spec.id)
             raise
         finally:
             self._loading[spec.id] -= 1
-        self._failures.pop(spec.id, None)
+        self._failures.forget(spec.id)
+        self.residents.measured(spec.id, loaded.memory_mib)
         _log.info(
             "model_loaded",
             model=spec.id,
-            why="order" if self._asked[spec.id] else "page",
             pid=child.pid,
             memory_mib=loaded.memory_mib,
             device=loaded.device,
@@ -209,3 +259,9 @@ class LoadedModels:
             msg = f"{spec.name} answered '{answer.kind}' where it was to be loaded."
             raise ModelLoadError(msg)
         return answer
+
+
+def _seat(spec: ModelSpec, plan: ReaderPlan) -> Seat:
+    estimate = partial(estimate_mib, spec, plan.loading)
+    is_exact = spec.memory_mib is not None
+    return Seat(plan.loading.device(spec), spec.instances, estimate, is_exact=is_exact)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
+import anyio.to_thread
 from redis.asyncio import Redis
 
 from ocr_api import __version__
@@ -45,18 +46,21 @@ from ocr_api.store import (
 )
 from ocr_api.worker.claiming import Claiming
 from ocr_api.worker.hands import Hand, Hands
+from ocr_api.worker.lane_gate import LaneGate
 from ocr_api.worker.leases import Leases
 from ocr_api.worker.loaded_models import model_report
 from ocr_api.worker.model_follower import ModelFollower
+from ocr_api.worker.model_scheduler import ModelScheduler, SchedulerView
 from ocr_api.worker.page_reader import PageReader, opened_reader
 from ocr_api.worker.planning import (
+    check_model_names,
     check_quantization,
     reader_plan,
+    residency_plan,
     store_limits,
     weights_keeper,
 )
 from ocr_api.worker.process_page import Parts, process_claim, refuse_claim
-from ocr_api.worker.reader_plan import ReaderPlan
 from ocr_api.worker.text_publisher import TextPublisher
 from ocr_api.worker.weights_keeper import WeightsKeeper
 from ocr_api.worker.weights_reports import with_weights
@@ -93,6 +97,7 @@ class Worker:
     sweeper: Sweeper
     claiming: Claiming
     keeper: WeightsKeeper
+    scheduler: ModelScheduler
     reasons: Mapping[str, str]
     drain_s: float
 
@@ -105,6 +110,7 @@ async def run_worker(settings: Settings) -> None:
     """
     catalog = load_catalog(settings.catalog_file)
     check_quantization(settings, catalog)
+    check_model_names(settings, catalog)
     url = settings.redis_address
     async with connect(url) as redis, connect_listener(url) as listener:
         blobs = await open_blobs(settings.blobs_dir)
@@ -132,30 +138,38 @@ def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
 
 async def _run(worker: Worker) -> None:
     stop, watch = anyio.Event(), LayoutWatch(worker.parts.store)
-
-    async def tell() -> None:
-        await _report(worker, follower)
-
-    follower = ModelFollower(worker.parts, worker.keeper, tell)
     _log.info("worker_started", worker=worker.id, models=sorted(worker.parts.served))
     try:
         async with anyio.create_task_group() as background:
             background.start_soon(stop_on_signal, stop)
             background.start_soon(watch.cancel_when_newer, background.cancel_scope)
-            background.start_soon(worker.announcements.run)
-            background.start_soon(worker.parts.leases.keep)
-            background.start_soon(_every, _HEARTBEAT_S, "heartbeat", tell)
-            background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
-            background.start_soon(worker.sweeper.run)
-            background.start_soon(worker.parts.texts.run)
-            background.start_soon(_warm, worker)
-            background.start_soon(worker.keeper.run)
-            background.start_soon(follower.run)
-            await _work_and_drain(worker, stop)
+            await work_until(worker, stop)
             background.cancel_scope.cancel()
     finally:
         await _leave(worker)
     watch.check()
+
+
+async def work_until(worker: Worker, stop: anyio.Event) -> None:
+    """Works until `stop` is set, and lets pages in work end for a while."""
+
+    async def tell() -> None:
+        await _report(worker, follower)
+
+    follower = ModelFollower(worker.parts, worker.keeper, tell)
+    async with anyio.create_task_group() as background:
+        background.start_soon(worker.announcements.run)
+        background.start_soon(worker.parts.leases.keep)
+        background.start_soon(_every, _HEARTBEAT_S, "heartbeat", tell)
+        background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
+        background.start_soon(worker.sweeper.run)
+        background.start_soon(worker.parts.texts.run)
+        background.start_soon(_warm, worker)
+        background.start_soon(worker.keeper.run)
+        background.start_soon(worker.scheduler.run)
+        background.start_soon(follower.run)
+        await _work_and_drain(worker, stop)
+        background.cancel_scope.cancel()
 
 
 @asynccontextmanager
@@ -163,13 +177,14 @@ async def opened_worker(
     settings: Settings, catalog: Catalog, connections: Connections
 ) -> AsyncGenerator[Worker]:
     """Joins the parts of a worker for the time of the context; its children end with it."""
-    host = this_host(allows_cpu_models=settings.cpu_models)
+    host = await anyio.to_thread.run_sync(lambda: this_host(allows_cpu_models=settings.cpu_models))
     reasons = {model: catalog.availability(model, host).reason for model in catalog.models}
     able = [spec for spec in catalog.models.values() if not reasons[spec.id]]
     keeper = weights_keeper(settings, able, JobStore(connections.redis, limits_of(settings)))
     await keeper.look()
     _tell_fallback(settings, catalog, host.with_weights(lambda spec: keeper.state(spec.id).reason))
     plan = reader_plan(settings, host, lambda spec: keeper.found(spec.id))
+    plan = replace(plan, residency=await residency_plan(settings, plan.loading, able))
     ready_host = host.with_weights(lambda spec: keeper.hindrance(spec.id))
     async with opened_reader(plan, catalog, ready_host) as reader:
         joints = _Joints(settings, catalog, keeper, reader, reasons)
@@ -205,17 +220,30 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
         ),
         announcements=announcements,
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
-        claiming=Claiming(store, announcements, worker_id, _hands(served, plan, keeper)),
+        claiming=Claiming(store, announcements, worker_id, _hands(served, joints)),
         keeper=keeper,
+        scheduler=_scheduler(store, served, joints),
         reasons=joints.reasons,
         drain_s=settings.drain_seconds,
     )
 
 
-def _hands(served: Sequence[ModelSpec], plan: ReaderPlan, keeper: WeightsKeeper) -> Hands:
+def _hands(served: Sequence[ModelSpec], joints: _Joints) -> Hands:
     lanes = [AUTO, *sorted(spec.id for spec in served)]
-    rounds = {spec.id: spec.instances * spec.batch_pages for spec in served if spec.instances}
-    return Hands(lanes, plan.readers + 1, rounds, keeper.is_claimable)
+    models = joints.reader.models
+    gate = LaneGate(joints.keeper, models)
+    hands = Hands(lanes, joints.reader.plan.readers + 1, _rounds(served), gate)
+    models.residents.on_open = hands.wake
+    return hands
+
+
+def _rounds(served: Sequence[ModelSpec]) -> dict[str, int]:
+    return {spec.id: spec.instances * spec.batch_pages for spec in served if spec.instances}
+
+
+def _scheduler(store: JobStore, served: Sequence[ModelSpec], joints: _Joints) -> ModelScheduler:
+    view = SchedulerView(store.queue_lengths, joints.keeper.is_ready, _rounds(served))
+    return ModelScheduler(joints.reader.models, view)
 
 
 async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
@@ -228,7 +256,7 @@ async def _work_and_drain(worker: Worker, stop: anyio.Event) -> None:
 
 
 async def _work(worker: Worker, claim: Claim, hand: Hand) -> None:
-    refusal = worker.keeper.refusal(claim.model)
+    refusal = worker.keeper.refusal(claim.model) or worker.parts.reader.models.refusal(claim.model)
     if refusal is None:
         await process_claim(claim, hand, worker.parts)
     else:

@@ -166,8 +166,13 @@ class PageReader:
         await self._models.load(model)
 
     async def unload(self, model: str) -> bool:
-        """Ends a model's processes; see `LoadedModels.unload`."""
+        """Ends a model's processes once its pages in work are read; see `LoadedModels.unload`."""
         return await self._models.unload(model)
+
+    @property
+    def models(self) -> LoadedModels:
+        """The models of this reader."""
+        return self._models
 
     def state(self, model: str) -> ModelState:
         """Gives what became of loading a model last."""
@@ -225,7 +230,7 @@ class PageReader:
         return route(traits or PageTraits(), self._catalog.routes, self._can_run)
 
     def _can_run(self, model: str) -> bool:
-        return self.availability(model).is_available
+        return self.availability(model).is_available and self._models.refusal(model) is None
 
     async def _read(
         self, source: PageSource, routed: RoutedPage, sink: TextSink | None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+
+import anyio.to_thread
 
 from ocr_api.catalog import Catalog, Host, ModelSpec
 from ocr_api.errors import SettingsError
@@ -17,8 +20,10 @@ from ocr_api.worker.model_loading import (
     child_environment,
     shared_model_environment,
 )
+from ocr_api.worker.model_memory import detect_budget_mib
 from ocr_api.worker.page_steps import DocumentLimits
 from ocr_api.worker.reader_plan import ReaderPlan
+from ocr_api.worker.residency import ResidencyPlan
 from ocr_api.worker.weights_download import download_command, fetch_weights
 from ocr_api.worker.weights_keeper import WeightsKeeper
 
@@ -36,6 +41,49 @@ def check_quantization(settings: Settings, catalog: Catalog) -> None:
         if model not in able:
             msg = f"QUANTIZATION: '{model}' has none to choose. Known: {', '.join(able) or '-'}."
             raise SettingsError(msg)
+
+
+def check_model_names(settings: Settings, catalog: Catalog) -> None:
+    """Refuses models to be loaded ahead that don't exist.
+
+    Raises:
+        SettingsError: PRELOAD_MODELS or PINNED_MODELS names a model that is not in the catalog.
+    """
+    for name in ("preload_models", "pinned_models"):
+        for model in getattr(settings, name):
+            if model not in catalog.models:
+                known = ", ".join(spec.id for spec in catalog.listed)
+                msg = f"{name.upper()}: there is no model '{model}'. Known: {known}."
+                raise SettingsError(msg)
+
+
+async def residency_plan(
+    settings: Settings, loading: LoadPlan, able: Sequence[ModelSpec]
+) -> ResidencyPlan:
+    """Gives which models stay in memory, and how much they may take.
+
+    Args:
+        settings: The operator's.
+        loading: How models are loaded.
+        able: The models that can run here.
+    """
+    devices = {loading.device(spec) for spec in able if spec.instances}
+    main_device = "cuda" if "cuda" in devices else "cpu"
+    budgets: dict[str, int] = {}
+    for device in sorted(devices):
+        budget_mib: int | None = settings.model_memory_mib
+        if device != main_device or not budget_mib:
+            budget_mib = await anyio.to_thread.run_sync(detect_budget_mib, device)
+        if budget_mib is not None:
+            budgets[device] = budget_mib
+    runnable = frozenset(spec.id for spec in able)
+    return ResidencyPlan(
+        budgets,
+        tuple(model for model in settings.preload_models if model in runnable),
+        runnable.intersection(settings.pinned_models),
+        settings.model_keep_alive or math.inf,
+        settings.model_fairness_seconds,
+    )
 
 
 def reader_plan(settings: Settings, host: Host, find_weights: FindWeights) -> ReaderPlan:
@@ -105,7 +153,8 @@ def weights_keeper(
         current = await store.current_model()
         waiting = await store.queue_lengths()
         needed = {model for model, pages in waiting.items() if pages}
-        return frozenset({settings.default_model if current is None else current.model, *needed})
+        default = settings.default_model if current is None else current.model
+        return frozenset({default, *settings.preload_models, *settings.pinned_models, *needed})
 
     return WeightsKeeper(
         specs,

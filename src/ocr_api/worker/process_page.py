@@ -55,8 +55,13 @@ async def process_claim(claim: Claim, hand: Hand, parts: Parts) -> None:
     """Works on a claim until its page is read, failed, handed on or lost.
 
     Where a document was opened, its first page follows at once. Never raises for a page's sake:
-    what goes wrong is recorded in the store.
+    what goes wrong is recorded in the store. A page whose lane was closed while it was claimed goes
+    back, uncharged.
     """
+    if not hand.is_admitted:
+        with parts.leases.held(claim):
+            await _patiently(lambda: parts.store.release(claim, charge=False))
+        return
     following: Claim | None = claim
     while following is not None:
         following = await _work_on(following, hand, parts)

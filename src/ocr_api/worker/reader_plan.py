@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ocr_api.catalog import ModelSpec
 from ocr_api.worker.child_process import ChildCommand
 from ocr_api.worker.model_loading import LoadPlan
 from ocr_api.worker.page_steps import DocumentLimits
+from ocr_api.worker.residency import ResidencyPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class ReaderPlan:
         loading: How models are loaded.
         environment: Environment of the children that inspect and read.
         shared_environment: Of the children of a model, by how many serve all pages.
+        residency: Which models stay in memory.
     """
 
     readers: int
@@ -36,6 +38,7 @@ class ReaderPlan:
     loading: LoadPlan
     environment: Mapping[str, str]
     shared_environment: Callable[[int], Mapping[str, str]]
+    residency: ResidencyPlan = field(default_factory=ResidencyPlan)
 
     def timeout_s(self, spec: ModelSpec) -> float:
         """Gives the seconds that a page may take with a model."""

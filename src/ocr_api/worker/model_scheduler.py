@@ -1,0 +1,157 @@
+"""Decides, again and again, which model is loaded next, and which leaves because nobody uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ocr_api.errors import OcrApiError, StoreError
+from ocr_api.observability import get_logger
+from ocr_api.worker.lane_waits import LaneWaits
+from ocr_api.worker.loaded_models import LoadedModels
+from ocr_api.worker.residents import Residents
+from ocr_api.worker.scheduling import Lane, Situation, decide
+
+_log = get_logger(__name__)
+_LOOK_S = 0.2
+_LOAD_BASE_S, _LOAD_MIB_A_SECOND = 5.0, 1000.0
+"""A model that was never loaded: the start of its process, and its weights from a disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerView:
+    """What the scheduler looks at beside the models.
+
+    Attributes:
+        queue_lengths: Gives the pages that wait, by lane.
+        is_ready: Tells whether the weights of a model are here.
+        rounds: By model with instances of its own that this worker serves: pages that they read
+            at one time.
+    """
+
+    queue_lengths: Callable[[], Awaitable[Mapping[str, int]]]
+    is_ready: Callable[[str], bool]
+    rounds: Mapping[str, int]
+
+
+class ModelScheduler:
+    """Loads the models whose pages wait, in an order that is fair and changes seldom.
+
+    Args:
+        models: Of this worker.
+        view: What it looks at.
+    """
+
+    def __init__(self, models: LoadedModels, view: SchedulerView) -> None:
+        self._models = models
+        self._residents = models.residents
+        self._view = view
+        self._counted = [model for model in self._residents.counted if model in view.rounds]
+        self._waits = LaneWaits()
+        self._waiting: Mapping[str, int] = {}
+        plan = self._residents.plan
+        self._to_preload = list(dict.fromkeys((*plan.preload, *sorted(plan.pinned))))
+        self._is_changing = False
+
+    async def run(self) -> None:
+        """Looks and changes for ever, through every outage of the store."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                try:
+                    await self._look(tasks)
+                except StoreError as exc:
+                    _log.info("queue_not_seen", code=exc.code)
+                await anyio.sleep(_LOOK_S)
+
+    async def _look(self, tasks: TaskGroup) -> None:
+        await self._see_queue()
+        if self._is_changing or self._models.changes.is_under_way:
+            return
+        model = self._ready_to_preload() or self._next()
+        if model is not None:
+            self._is_changing = True
+            tasks.start_soon(self._change, model, self._models.load)
+            return
+        for unused in self._residents.expired():
+            if not self._waiting.get(unused) and self._models.is_running(unused):
+                self._is_changing = True
+                tasks.start_soon(self._change, unused, self._models.unload)
+                return
+
+    async def _see_queue(self) -> None:
+        if not self._counted:
+            return
+        lengths = await self._view.queue_lengths()
+        self._waiting = {model: lengths[model] for model in self._counted if lengths.get(model)}
+        closed = {
+            model: pages
+            for model, pages in self._waiting.items()
+            if self._view.is_ready(model) and not self._residents.is_open(model)
+        }
+        self._waits.note(closed, anyio.current_time())
+
+    async def _change(self, model: str, change: Callable[[str], Awaitable[object]]) -> None:
+        try:
+            await change(model)
+        except OcrApiError as exc:
+            _log.warning("model_not_loaded", model=model, code=exc.code, detail=exc.detail)
+        finally:
+            self._is_changing = False
+
+    def _ready_to_preload(self) -> str | None:
+        for model in self._to_preload:
+            if self._view.is_ready(model):
+                self._to_preload.remove(model)
+                return model
+        return None
+
+    def _next(self) -> str | None:
+        """Gives the model to be loaded now; None = none."""
+        fairness_s = self._residents.plan.fairness_s
+        able = [model for model in self._counted if self._models.may_be_loaded(model)]
+        lanes = sorted(
+            self._waits.lanes(able),
+            key=lambda lane: (max(lane.oldest_s - fairness_s, 0), lane.waited_s),
+            reverse=True,
+        )
+        for lane in lanes:
+            if self._is_next(lane):
+                return lane.model
+        return None
+
+    def _is_next(self, lane: Lane) -> bool:
+        """Tells whether a model is worth those that leave for it."""
+        victims = self._residents.room(lane.model).evict
+        if not victims:
+            return True
+        busy = [
+            Lane(victim, self._waiting[victim], 0, 0)
+            for victim in victims
+            if victim in self._waiting
+        ]
+        if not all(
+            self._residents.had_its_run(served.model, self._view.rounds[served.model])
+            for served in busy
+        ):
+            return False
+        decision = decide(
+            Situation(
+                [lane, *busy],
+                frozenset(victims),
+                self._residents.idle_s(victims),
+                {lane.model: load_seconds(self._residents, lane.model)},
+                self._residents.plan.fairness_s,
+            )
+        )
+        return decision.model == lane.model
+
+
+def load_seconds(residents: Residents, model: str) -> float:
+    """Gives how long loading a model takes: measured, else estimated."""
+    seat = residents.seat(model)
+    if seat.load_s is not None:
+        return seat.load_s
+    return _LOAD_BASE_S + (seat.known_mib or 0) / _LOAD_MIB_A_SECOND

@@ -1,0 +1,187 @@
+"""Whole workers that share a queue, with less memory than their models would take."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from ocr_api.catalog import load_catalog
+from ocr_api.jobs import Job, JobStatus
+from ocr_api.settings import load_settings
+from ocr_api.store import (
+    Blobs,
+    EmbeddedServer,
+    JobStore,
+    StoreLimits,
+    connect,
+    connect_listener,
+    decode_result,
+    open_blobs,
+)
+from ocr_api.worker.main import Connections, Worker, opened_worker, work_until
+from tests.service import descendants, small_png
+from tests.store.samples import make_job
+from tests.worker.residency_catalog import write_catalog
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+MODELS = ("a", "b", "c")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Workers on one store."""
+
+    store: JobStore
+    blobs: Blobs
+    workers: Sequence[Worker]
+
+    async def submit(self, number: int, model: str) -> None:
+        job = replace(make_job(f"job-{number}", model), requested_model=model)
+        await self.blobs.put(job.upload_key, small_png(width=32 + number))
+        await self.store.create(job)
+
+    async def ended(self, count: int, timeout_s: float = 90) -> list[Job]:
+        jobs: list[Job] = []
+        with anyio.fail_after(timeout_s):
+            for number in range(count):
+                while not (job := await self.store.get(f"job-{number}")).has_ended:
+                    await anyio.sleep(0.1)
+                jobs.append(job)
+        return jobs
+
+    async def text(self, job: Job) -> tuple[str, str]:
+        """Model and text of its one page."""
+        (page,) = await self.store.pages(job)
+        assert page.result_key is not None
+        result = decode_result(await self.blobs.get(page.result_key))
+        return result.model, " ".join(line.text for line in result.text.lines)
+
+
+@asynccontextmanager
+async def running(folder: Path, workers: int, catalog_file: Path) -> AsyncIterator[Cluster]:
+    """Workers with room for one model each."""
+    settings = load_settings(
+        catalog_file=catalog_file,
+        model_memory_mib=100,
+        model_fairness_seconds=3.0,
+        worker_processes=1,
+        data_dir=folder,
+        default_model="a",
+    )
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(EmbeddedServer(folder / "store"))
+        redis = await stack.enter_async_context(connect(server.url))
+        blobs = await open_blobs(folder / "blobs")
+        catalog = await anyio.to_thread.run_sync(load_catalog, catalog_file)
+        started: list[Worker] = []
+        for _ in range(workers):
+            listener = await stack.enter_async_context(connect_listener(server.url))
+            connections = Connections(redis, listener, blobs)
+            started.append(
+                await stack.enter_async_context(opened_worker(settings, catalog, connections))
+            )
+        stop = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            for worker in started:
+                tasks.start_soon(work_until, worker, stop)
+            yield Cluster(JobStore(redis, StoreLimits()), blobs, started)
+            stop.set()
+
+
+async def count_loads(worker: Worker, loads: Counter[str], stop: anyio.Event) -> None:
+    """Counts the processes of each model that were ever seen."""
+    seen: set[int] = set()
+    while not stop.is_set():
+        for model, pids in worker.parts.reader.children().items():
+            new = set(pids) - seen if model in MODELS else set()
+            loads[model] += len(new)
+            seen |= new
+            if len([other for other in MODELS if worker.parts.reader.children().get(other)]) > 1:
+                loads["too many"] += 1
+        await anyio.sleep(0.01)
+
+
+async def test_mixed_traffic_of_three_models_with_room_for_one_alternates_in_runs(
+    tmp_path: Path,
+) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 60, **{m: {"delay_s": 0.02} for m in MODELS})
+    loads: Counter[str] = Counter()
+    stop = anyio.Event()
+    async with running(tmp_path, 1, catalog) as cluster, anyio.create_task_group() as tasks:
+        tasks.start_soon(count_loads, cluster.workers[0], loads, stop)
+        for number in range(36):
+            await cluster.submit(number, MODELS[number % 3])
+            await anyio.sleep(0.05)
+        jobs = await cluster.ended(36)
+        stop.set()
+    assert {job.status for job in jobs} == {JobStatus.COMPLETED}
+    assert all(loads[model] for model in MODELS)
+    assert loads["too many"] == 0
+    assert sum(loads.values()) <= 12, loads  # page by page would be 36
+
+
+async def test_model_whose_load_always_fails_blocks_nobody(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 60, a={}, broken={"fail_load": True})
+    async with running(tmp_path, 1, catalog) as cluster:
+        for number in range(8):
+            await cluster.submit(number, "broken" if number % 2 == 0 else "a")
+        jobs = await cluster.ended(8)
+    assert [job.status for job in jobs] == [JobStatus.FAILED, JobStatus.COMPLETED] * 4
+    assert {job.problem.code for job in jobs[::2] if job.problem} == {"model_load_failed"}
+
+
+async def test_child_killed_while_it_loads_charges_no_page(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 60, a={"load_delay_s": 1.0})
+    async with running(tmp_path, 1, catalog) as cluster:
+        await cluster.submit(0, "a")
+        reader = cluster.workers[0].parts.reader
+        with anyio.fail_after(60):
+            while not (reader.state("a").is_loading and model_pids(os.getpid())):
+                await anyio.sleep(0.02)
+        await anyio.sleep(0.4)
+        for pid in model_pids(os.getpid()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        (job,) = await cluster.ended(1)
+        (page,) = await cluster.store.pages(job)
+    assert (job.status, page.charged) == (JobStatus.COMPLETED, 1)
+
+
+def model_pids(parent: int) -> list[int]:
+    """Model children of this very process."""
+    return [pid for pid, line in descendants(parent) if "ocr_api.child.model_process" in line]
+
+
+async def test_switches_and_unloads_at_random_moments_harm_no_job(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 60, **{m: {"delay_s": 0.01} for m in MODELS})
+    rng = random.Random(5)  # noqa: S311 - no secret
+    wanted = [rng.choice((*MODELS, "tesseract")) for _ in range(100)]
+    async with running(tmp_path, 2, catalog) as cluster, anyio.create_task_group() as tasks:
+
+        async def unload(model: str) -> None:
+            await rng.choice(cluster.workers).parts.reader.unload(model)
+
+        for number, model in enumerate(wanted):
+            await cluster.submit(number, model)
+            if number % 10 == 5:
+                await cluster.store.switch_model(rng.choice(MODELS), "a")
+            if number % 10 == 0:
+                tasks.start_soon(unload, rng.choice((*MODELS, "tesseract")))
+            await anyio.sleep(rng.uniform(0, 0.1))
+        jobs = await cluster.ended(100)
+        told = [await cluster.text(job) for job in jobs]
+    assert {job.status for job in jobs} == {JobStatus.COMPLETED}
+    assert [model for model, _ in told] == wanted
+    for number, (model, text) in enumerate(told):
+        assert model == "tesseract" or text == f"{model} {32 + number}"
