@@ -2,7 +2,7 @@
 # make test  sets up everything, then checks, then tests
 PYTHON ?= python3
 # Where the build of torch for vision-language models is taken from; empty = where pip looks anyway.
-# Without an NVIDIA GPU: make TORCH_INDEX=https://download.pytorch.org/whl/cpu test
+# Without an NVIDIA GPU: make TORCH_INDEX=… test, with the index of PyTorch's builds for CPUs
 TORCH_INDEX ?=
 TORCH := $(shell grep '^torch==' constraints.txt)
 VENV := .venv
