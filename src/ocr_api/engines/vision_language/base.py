@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -48,7 +49,7 @@ class Ask:
     extra: Mapping[str, object]
 
 
-class VisionLanguageEngine:
+class VisionLanguageEngine(ABC):
     """Loads a model of transformers and reads pages with it; see `Engine`.
 
     A subclass names its class and processor, and turns a picture into inputs and an answer into
@@ -117,17 +118,17 @@ class VisionLanguageEngine:
 
     # What a model may say of itself.
 
+    @abstractmethod
     def model_class(self) -> Any:
         """Gives the class that has `from_pretrained`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load_processor(self, folder: str) -> Any:
         """Gives the processor of the folder, free of torchvision."""
-        raise NotImplementedError
 
+    @abstractmethod
     def inputs_of(self, picture: Image.Image, ask: Ask) -> Inputs:
         """Gives the processor's tensors for one picture."""
-        raise NotImplementedError
 
     def page_text(self, answer: str, page: PageImage, ask: Ask) -> PageText:
         """Gives the page that an answer, or the beginning of one, tells."""
