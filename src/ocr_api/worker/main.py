@@ -45,6 +45,7 @@ from ocr_api.store import (
     wait_for_store,
 )
 from ocr_api.worker.claiming import Claiming
+from ocr_api.worker.fleet import Fleet
 from ocr_api.worker.hands import Hand, Hands
 from ocr_api.worker.lane_gate import LaneGate
 from ocr_api.worker.leases import Leases
@@ -55,6 +56,8 @@ from ocr_api.worker.page_reader import PageReader, opened_reader
 from ocr_api.worker.planning import (
     check_model_names,
     check_quantization,
+    hindrances,
+    is_left_out,
     reader_plan,
     residency_plan,
     store_limits,
@@ -98,6 +101,7 @@ class Worker:
     claiming: Claiming
     keeper: WeightsKeeper
     scheduler: ModelScheduler
+    fleet: Fleet
     reasons: Mapping[str, str]
     drain_s: float
 
@@ -121,7 +125,12 @@ async def run_worker(settings: Settings) -> None:
 
 
 def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
-    """Logs which model serves where the default one cannot run here."""
+    """Logs which model serves where the default one cannot run here.
+
+    Of a worker that is limited to other models nobody expects it.
+    """
+    if is_left_out(settings, settings.default_model):
+        return
     try:
         found = resolve_model(
             None,
@@ -161,6 +170,7 @@ async def work_until(worker: Worker, stop: anyio.Event) -> None:
         background.start_soon(worker.announcements.run)
         background.start_soon(worker.parts.leases.keep)
         background.start_soon(_every, _HEARTBEAT_S, "heartbeat", tell)
+        background.start_soon(_every, _HEARTBEAT_S, "fleet", partial(_see_others, worker))
         background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
         background.start_soon(worker.sweeper.run)
         background.start_soon(worker.parts.texts.run)
@@ -178,14 +188,14 @@ async def opened_worker(
 ) -> AsyncGenerator[Worker]:
     """Joins the parts of a worker for the time of the context; its children end with it."""
     host = await anyio.to_thread.run_sync(lambda: this_host(allows_cpu_models=settings.cpu_models))
-    reasons = {model: catalog.availability(model, host).reason for model in catalog.models}
+    reasons = hindrances(settings, catalog, host)
     able = [spec for spec in catalog.models.values() if not reasons[spec.id]]
     keeper = weights_keeper(settings, able, JobStore(connections.redis, limits_of(settings)))
     await keeper.look()
     _tell_fallback(settings, catalog, host.with_weights(lambda spec: keeper.state(spec.id).reason))
     plan = reader_plan(settings, host, lambda spec: keeper.found(spec.id))
     plan = replace(plan, residency=await residency_plan(settings, plan.loading, able))
-    ready_host = host.with_weights(lambda spec: keeper.hindrance(spec.id))
+    ready_host = host.with_weights(lambda spec: reasons[spec.id] or keeper.hindrance(spec.id))
     async with opened_reader(plan, catalog, ready_host) as reader:
         joints = _Joints(settings, catalog, keeper, reader, reasons)
         yield _join(joints, connections)
@@ -208,6 +218,10 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
     store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
     served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
+    fleet = Fleet(worker_id)
+    joints.reader.is_elsewhere = lambda model: (
+        bool(joints.reasons[model]) and (model in fleet.servable)
+    )
     return Worker(
         id=worker_id,
         parts=Parts(
@@ -220,18 +234,26 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
         ),
         announcements=announcements,
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
-        claiming=Claiming(store, announcements, worker_id, _hands(served, joints)),
+        claiming=Claiming(store, announcements, worker_id, _hands(served, joints, fleet)),
         keeper=keeper,
         scheduler=_scheduler(store, served, joints),
+        fleet=fleet,
         reasons=joints.reasons,
         drain_s=settings.drain_seconds,
     )
 
 
-def _hands(served: Sequence[ModelSpec], joints: _Joints) -> Hands:
+def _hands(served: Sequence[ModelSpec], joints: _Joints, fleet: Fleet) -> Hands:
     lanes = [AUTO, *sorted(spec.id for spec in served)]
     models = joints.reader.models
-    gate = LaneGate(joints.keeper, models)
+    routed = frozenset(joints.catalog.routed_models)
+    own = routed.intersection(lanes)
+    is_limited = bool(joints.settings.worker_models)
+
+    def routes() -> bool:
+        return not is_limited or bool(own) or not routed.isdisjoint(fleet.servable)
+
+    gate = LaneGate(joints.keeper, models, routes)
     hands = Hands(lanes, joints.reader.plan.readers + 1, _rounds(served), gate)
     models.residents.on_open = hands.wake
     return hands
@@ -297,6 +319,14 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
         version=__version__,
     )
     await worker.parts.store.report(report, _HEARTBEAT_TTL_S)
+
+
+async def _see_others(worker: Worker) -> None:
+    """Sees what the other workers serve, and claims what that makes possible."""
+    before = worker.fleet.servable
+    worker.fleet.see(await worker.parts.store.workers())
+    if worker.fleet.servable != before:
+        worker.parts.reader.models.residents.on_open()
 
 
 async def _warm(worker: Worker) -> None:
