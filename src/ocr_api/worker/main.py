@@ -44,7 +44,9 @@ from ocr_api.store import (
     open_blobs,
     wait_for_store,
 )
+from ocr_api.worker.change_turns import ChangeTurns
 from ocr_api.worker.claiming import Claiming
+from ocr_api.worker.fleet import Among, Fleet
 from ocr_api.worker.hands import Hand, Hands
 from ocr_api.worker.lane_gate import LaneGate
 from ocr_api.worker.leases import Leases
@@ -100,6 +102,7 @@ class Worker:
     scheduler: ModelScheduler
     reasons: Mapping[str, str]
     drain_s: float
+    among: Among
 
 
 async def run_worker(settings: Settings) -> None:
@@ -156,11 +159,12 @@ async def work_until(worker: Worker, stop: anyio.Event) -> None:
     async def tell() -> None:
         await _report(worker, follower)
 
-    follower = ModelFollower(worker.parts, worker.keeper, tell)
+    follower = ModelFollower(worker.parts, worker.keeper, worker.among, tell)
     async with anyio.create_task_group() as background:
         background.start_soon(worker.announcements.run)
         background.start_soon(worker.parts.leases.keep)
         background.start_soon(_every, _HEARTBEAT_S, "heartbeat", tell)
+        background.start_soon(_every, _HEARTBEAT_S, "fleet", partial(_see_others, worker))
         background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
         background.start_soon(worker.sweeper.run)
         background.start_soon(worker.parts.texts.run)
@@ -207,6 +211,7 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
+    among = Among(Fleet(worker_id), ChangeTurns(store, worker_id))
     served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
     return Worker(
         id=worker_id,
@@ -222,7 +227,8 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
         claiming=Claiming(store, announcements, worker_id, _hands(served, joints)),
         keeper=keeper,
-        scheduler=_scheduler(store, served, joints),
+        scheduler=_scheduler(store, served, joints, among),
+        among=among,
         reasons=joints.reasons,
         drain_s=settings.drain_seconds,
     )
@@ -241,8 +247,10 @@ def _rounds(served: Sequence[ModelSpec]) -> dict[str, int]:
     return {spec.id: spec.instances * spec.batch_pages for spec in served if spec.instances}
 
 
-def _scheduler(store: JobStore, served: Sequence[ModelSpec], joints: _Joints) -> ModelScheduler:
-    view = SchedulerView(store.queue_lengths, joints.keeper.is_ready, _rounds(served))
+def _scheduler(
+    store: JobStore, served: Sequence[ModelSpec], joints: _Joints, among: Among
+) -> ModelScheduler:
+    view = SchedulerView(store.queue_lengths, joints.keeper.is_ready, _rounds(served), among)
     return ModelScheduler(joints.reader.models, view)
 
 
@@ -297,6 +305,11 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
         version=__version__,
     )
     await worker.parts.store.report(report, _HEARTBEAT_TTL_S)
+
+
+async def _see_others(worker: Worker) -> None:
+    worker.among.fleet.see(await worker.parts.store.workers())
+    await worker.among.turns.keep()
 
 
 async def _warm(worker: Worker) -> None:
