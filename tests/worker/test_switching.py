@@ -23,6 +23,7 @@ from ocr_api.store import (
     Blobs,
     EmbeddedServer,
     JobStore,
+    ModelTurn,
     StoreLimits,
     connect,
     connect_listener,
@@ -129,6 +130,46 @@ async def test_mixed_traffic_of_three_models_with_room_for_one_alternates_in_run
     assert all(loads[model] for model in MODELS)
     assert loads["too many"] == 0
     assert sum(loads.values()) <= 12, loads  # page by page would be 36
+
+
+async def test_two_workers_share_two_models_out_and_never_change_both_at_once(
+    tmp_path: Path,
+) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 60, **{m: {"delay_s": 0.02} for m in MODELS})
+    loads = [Counter[str](), Counter[str]()]
+    stop = anyio.Event()
+    both_at_once = 0
+
+    async with running(tmp_path, 2, catalog) as cluster, anyio.create_task_group() as tasks:
+
+        async def watch() -> None:
+            nonlocal both_at_once
+            readers = [worker.parts.reader for worker in cluster.workers]
+            while not stop.is_set():
+                leaving = [any(r.state(m).is_unloading for m in MODELS) for r in readers]
+                both_at_once += all(leaving)
+                await anyio.sleep(0.01)
+
+        tasks.start_soon(watch)
+        for worker, counted in zip(cluster.workers, loads, strict=True):
+            tasks.start_soon(count_loads, worker, counted, stop)
+        for number in range(60):
+            await cluster.submit(number, MODELS[number % 2])
+            await anyio.sleep(0.1)
+        jobs = await cluster.ended(60)
+        stop.set()
+    assert {job.status for job in jobs} == {JobStatus.COMPLETED}
+    assert sum(loads[0].values()) + sum(loads[1].values()) <= 3, loads
+    assert not both_at_once
+
+
+async def test_worker_that_was_killed_in_its_turn_keeps_nobody_waiting(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 60, **{m: {"delay_s": 0.02} for m in MODELS})
+    async with running(tmp_path, 1, catalog) as cluster:
+        await cluster.store.take_turn(ModelTurn("dead", "a", evicts=True), is_alone=True, ttl_s=2.0)
+        await cluster.submit(0, "a")
+        (job,) = await cluster.ended(1, 20)
+    assert job.status is JobStatus.COMPLETED
 
 
 async def test_model_whose_load_always_fails_blocks_nobody(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ocr_api.store import WorkerReport
+from ocr_api.worker.change_turns import ChangeTurns
 
 _UNABLE = frozenset({"not_found", "failed"})
 
@@ -34,3 +36,16 @@ class Fleet:
         self.servable = frozenset(
             model for model, report in models if not report.reason and report.status not in _UNABLE
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """A worker's place among the others.
+
+    Attributes:
+        fleet: What the others have.
+        turns: To change what is in memory.
+    """
+
+    fleet: Fleet
+    turns: ChangeTurns

@@ -44,8 +44,9 @@ from ocr_api.store import (
     open_blobs,
     wait_for_store,
 )
+from ocr_api.worker.change_turns import ChangeTurns
 from ocr_api.worker.claiming import Claiming
-from ocr_api.worker.fleet import Fleet
+from ocr_api.worker.fleet import Among, Fleet
 from ocr_api.worker.hands import Hand, Hands
 from ocr_api.worker.lane_gate import LaneGate
 from ocr_api.worker.leases import Leases
@@ -101,9 +102,9 @@ class Worker:
     claiming: Claiming
     keeper: WeightsKeeper
     scheduler: ModelScheduler
-    fleet: Fleet
     reasons: Mapping[str, str]
     drain_s: float
+    among: Among
 
 
 async def run_worker(settings: Settings) -> None:
@@ -165,7 +166,7 @@ async def work_until(worker: Worker, stop: anyio.Event) -> None:
     async def tell() -> None:
         await _report(worker, follower)
 
-    follower = ModelFollower(worker.parts, worker.keeper, tell)
+    follower = ModelFollower(worker.parts, worker.keeper, worker.among, tell)
     async with anyio.create_task_group() as background:
         background.start_soon(worker.announcements.run)
         background.start_soon(worker.parts.leases.keep)
@@ -217,10 +218,10 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
+    among = Among(Fleet(worker_id), ChangeTurns(store, worker_id))
     served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
-    fleet = Fleet(worker_id)
     joints.reader.is_elsewhere = lambda model: (
-        bool(joints.reasons[model]) and (model in fleet.servable)
+        bool(joints.reasons[model]) and (model in among.fleet.servable)
     )
     return Worker(
         id=worker_id,
@@ -234,10 +235,10 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
         ),
         announcements=announcements,
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
-        claiming=Claiming(store, announcements, worker_id, _hands(served, joints, fleet)),
+        claiming=Claiming(store, announcements, worker_id, _hands(served, joints, among.fleet)),
         keeper=keeper,
-        scheduler=_scheduler(store, served, joints),
-        fleet=fleet,
+        scheduler=_scheduler(store, served, joints, among),
+        among=among,
         reasons=joints.reasons,
         drain_s=settings.drain_seconds,
     )
@@ -263,8 +264,10 @@ def _rounds(served: Sequence[ModelSpec]) -> dict[str, int]:
     return {spec.id: spec.instances * spec.batch_pages for spec in served if spec.instances}
 
 
-def _scheduler(store: JobStore, served: Sequence[ModelSpec], joints: _Joints) -> ModelScheduler:
-    view = SchedulerView(store.queue_lengths, joints.keeper.is_ready, _rounds(served))
+def _scheduler(
+    store: JobStore, served: Sequence[ModelSpec], joints: _Joints, among: Among
+) -> ModelScheduler:
+    view = SchedulerView(store.queue_lengths, joints.keeper.is_ready, _rounds(served), among)
     return ModelScheduler(joints.reader.models, view)
 
 
@@ -323,10 +326,12 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
 
 async def _see_others(worker: Worker) -> None:
     """Sees what the other workers serve, and claims what that makes possible."""
-    before = worker.fleet.servable
-    worker.fleet.see(await worker.parts.store.workers())
-    if worker.fleet.servable != before:
+    fleet = worker.among.fleet
+    before = fleet.servable
+    fleet.see(await worker.parts.store.workers())
+    if fleet.servable != before:
         worker.parts.reader.models.residents.on_open()
+    await worker.among.turns.keep()
 
 
 async def _warm(worker: Worker) -> None:

@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
 from ocr_api.store import CurrentModel, ModelAction
+from ocr_api.worker.fleet import Among
 from ocr_api.worker.model_orders import (
     Followed,
     ModelOrder,
@@ -36,14 +37,20 @@ class ModelFollower:
     Args:
         parts: Of the worker.
         keeper: Of the weights.
+        among: The worker's place among the others.
         tell: Reports at once how the worker stands.
     """
 
     def __init__(
-        self, parts: Parts, keeper: WeightsKeeper, tell: Callable[[], Awaitable[None]]
+        self,
+        parts: Parts,
+        keeper: WeightsKeeper,
+        among: Among,
+        tell: Callable[[], Awaitable[None]],
     ) -> None:
         self._parts = parts
         self._keeper = keeper
+        self._among = among
         self._tell = tell
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         self._newest: dict[str, int] | None = None
@@ -130,7 +137,8 @@ class ModelFollower:
                 return ""
             if not await self._fetched(order):
                 return None
-            await self._parts.reader.load(order.model)
+            if not await self._loaded(order):
+                return None
         except OcrApiError as exc:
             told = {"code": exc.code, "detail": exc.detail}
             _log.warning("model_not_loaded", model=order.model, **why, **told)
@@ -154,6 +162,29 @@ class ModelFollower:
                 return False
             await anyio.sleep(_LOOK_S)
         return True
+
+    async def _loaded(self, order: ModelOrder) -> bool:
+        """Loads a model when others let it; False = a later order takes the place of this one.
+
+        What another worker has loaded drives nothing out here for a switch's sake: pages decide.
+
+        Raises:
+            OcrApiError: It cannot be loaded.
+        """
+        residents = self._parts.reader.models.residents
+        while not self._is_superseded(order):
+            evicts = bool(residents.room(order.model).evict)
+            if order.is_switch and evicts and order.model in self._among.fleet.loaded:
+                return True
+            try:
+                async with self._among.turns.turn(order.model, evicts=evicts) as is_ours:
+                    if is_ours:
+                        await self._parts.reader.load(order.model)
+                        return True
+            except StoreError as exc:
+                _log.info("no_turn_to_change", model=order.model, code=exc.code)
+            await anyio.sleep(_LOOK_S)
+        return False
 
     def _is_superseded(self, order: ModelOrder) -> bool:
         return is_superseded(order, self._newest or {}, self._switch)

@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
+from ocr_api.worker.fleet import Among
 from ocr_api.worker.lane_waits import LaneWaits
 from ocr_api.worker.loaded_models import LoadedModels
 from ocr_api.worker.residents import Residents
@@ -30,11 +31,13 @@ class SchedulerView:
         is_ready: Tells whether the weights of a model are here.
         rounds: By model with instances of its own that this worker serves: pages that they read
             at one time.
+        among: The worker's place among the others.
     """
 
     queue_lengths: Callable[[], Awaitable[Mapping[str, int]]]
     is_ready: Callable[[str], bool]
     rounds: Mapping[str, int]
+    among: Among
 
 
 class ModelScheduler:
@@ -70,16 +73,19 @@ class ModelScheduler:
         await self._see_queue()
         if self._is_changing or self._models.changes.is_under_way:
             return
-        model = self._ready_to_preload() or self._next()
-        if model is not None:
-            self._is_changing = True
-            tasks.start_soon(self._change, model, self._models.load)
-            return
-        for unused in self._residents.expired():
-            if not self._waiting.get(unused) and self._models.is_running(unused):
-                self._is_changing = True
-                tasks.start_soon(self._change, unused, self._models.unload)
-                return
+        preloaded, unused = self._ready_to_preload(), self._unused()
+        if preloaded is not None:
+            self._begin(tasks, preloaded, self._models.load)
+        elif (model := self._next()) is not None:
+            self._begin(tasks, model, self._load_in_turn)
+        elif unused is not None:
+            self._begin(tasks, unused, self._models.unload)
+
+    def _begin(
+        self, tasks: TaskGroup, model: str, change: Callable[[str], Awaitable[object]]
+    ) -> None:
+        self._is_changing = True
+        tasks.start_soon(self._change, model, change)
 
     async def _see_queue(self) -> None:
         if not self._counted:
@@ -91,15 +97,26 @@ class ModelScheduler:
             for model, pages in self._waiting.items()
             if self._view.is_ready(model) and not self._residents.is_open(model)
         }
-        self._waits.note(closed, anyio.current_time())
+        loaded = self._view.among.fleet.loaded
+        elsewhere = {model: self._view.rounds[model] for model in closed if model in loaded}
+        self._waits.note(closed, anyio.current_time(), elsewhere)
 
     async def _change(self, model: str, change: Callable[[str], Awaitable[object]]) -> None:
         try:
             await change(model)
+        except StoreError as exc:
+            _log.info("no_turn_to_change", model=model, code=exc.code)
         except OcrApiError as exc:
             _log.warning("model_not_loaded", model=model, code=exc.code, detail=exc.detail)
         finally:
             self._is_changing = False
+
+    async def _load_in_turn(self, model: str) -> None:
+        """Loads a model unless others are changing; then the next look decides anew."""
+        evicts = bool(self._residents.room(model).evict)
+        async with self._view.among.turns.turn(model, evicts=evicts, is_alone=True) as is_ours:
+            if is_ours:
+                await self._models.load(model)
 
     def _ready_to_preload(self) -> str | None:
         for model in self._to_preload:
@@ -107,6 +124,13 @@ class ModelScheduler:
                 self._to_preload.remove(model)
                 return model
         return None
+
+    def _unused(self) -> str | None:
+        """Gives a model that leaves because nobody uses it; None = none."""
+        expired = self._residents.expired()
+        return next(
+            (m for m in expired if not self._waiting.get(m) and self._models.is_running(m)), None
+        )
 
     def _next(self) -> str | None:
         """Gives the model to be loaded now; None = none."""
@@ -126,7 +150,8 @@ class ModelScheduler:
         """Tells whether a model is worth those that leave for it."""
         victims = self._residents.room(lane.model).evict
         if not victims:
-            return True
+            is_served = lane.model in self._view.among.fleet.loaded
+            return not is_served or lane.waited_s >= load_seconds(self._residents, lane.model)
         busy = [
             Lane(victim, self._waiting[victim], 0, 0)
             for victim in victims
