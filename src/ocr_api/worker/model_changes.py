@@ -9,7 +9,9 @@ import anyio
 
 from ocr_api.errors import ModelDoesNotFitError, OcrApiError
 from ocr_api.observability import get_logger
+from ocr_api.store import ModelWhy
 from ocr_api.worker.load_failures import LoadFailures
+from ocr_api.worker.model_journal import ModelJournal
 from ocr_api.worker.residents import Residents
 
 _log = get_logger(__name__)
@@ -44,14 +46,20 @@ class ModelChanges:
         children: The processes.
         residents: Who is in memory.
         failures: What could not be loaded.
+        journal: Of what becomes of models; None = one of its own.
     """
 
     def __init__(
-        self, children: ModelChildren, residents: Residents, failures: LoadFailures
+        self,
+        children: ModelChildren,
+        residents: Residents,
+        failures: LoadFailures,
+        journal: ModelJournal | None = None,
     ) -> None:
         self._children = children
         self._residents = residents
         self._failures = failures
+        self._journal = journal or ModelJournal()
         self._one_at_a_time = anyio.Lock()
 
     @property
@@ -59,8 +67,12 @@ class ModelChanges:
         """A model is being loaded or unloaded."""
         return self._one_at_a_time.locked()
 
-    async def load(self, model: str) -> None:
+    async def load(self, model: str, why: ModelWhy = ModelWhy.WISH) -> None:
         """Loads a model; those that leave for it end their pages in work first.
+
+        Args:
+            model: Which.
+            why: For the journal.
 
         Raises:
             ModelDoesNotFitError: It fits not even alone, beside the pinned ones.
@@ -69,15 +81,17 @@ class ModelChanges:
         async with self._one_at_a_time:
             if self._residents.seat(model).is_loaded and self._children.is_running(model):
                 return
-            self.check_possible(model)
-            await self._make_room(model)
-            await self._load(model)
+            with self._journal.cause(model, why):
+                self.check_possible(model)
+                await self._make_room(model)
+                await self._load(model)
 
-    async def unload(self, model: str) -> bool:
+    async def unload(self, model: str, why: ModelWhy = ModelWhy.WISH) -> bool:
         """Has a model leave once its pages in work are read; False = it was not loaded."""
         async with self._one_at_a_time:
             was_loaded = self._children.is_running(model)
-            await self._leave(model)
+            with self._journal.cause(model, why):
+                await self._leave(model)
             return was_loaded
 
     def check_possible(self, model: str) -> None:
@@ -101,7 +115,7 @@ class ModelChanges:
             self._residents.begin_drain(victim)
         try:
             for victim in victims:
-                await self._leave(victim)
+                await self._leave(victim, model)
         finally:
             for victim in victims:
                 self._residents.end_drain(victim)
@@ -130,12 +144,13 @@ class ModelChanges:
                 victim = self._residents.next_to_leave(model)
                 if victim is None:
                     raise
-                await self._leave(victim)
+                await self._leave(victim, model)
             else:
                 return
 
-    async def _leave(self, model: str) -> None:
+    async def _leave(self, model: str, successor: str = "") -> None:
         """Waits for a model's pages in work, and ends its processes."""
+        began_at = time.monotonic()
         self._residents.begin_drain(model)
         was_running = self._children.is_running(model)
         try:
@@ -149,3 +164,6 @@ class ModelChanges:
             self._residents.end_drain(model)
         if was_running:
             _log.info("model_unloaded", model=model)
+            took_s = time.monotonic() - began_at
+            memory_mib = self._residents.seat(model).measured_mib
+            self._journal.unloaded(model, took_s, memory_mib, successor)

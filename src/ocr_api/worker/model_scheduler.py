@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
+from ocr_api.store import ModelWhy
 from ocr_api.worker.fleet import Among
 from ocr_api.worker.lane_waits import LaneWaits
 from ocr_api.worker.loaded_models import LoadedModels
@@ -75,11 +77,11 @@ class ModelScheduler:
             return
         preloaded, unused = self._ready_to_preload(), self._unused()
         if preloaded is not None:
-            self._begin(tasks, preloaded, self._models.load)
+            self._begin(tasks, preloaded, partial(self._models.load, why=ModelWhy.PRELOAD))
         elif (model := self._next()) is not None:
             self._begin(tasks, model, self._load_in_turn)
         elif unused is not None:
-            self._begin(tasks, unused, self._models.unload)
+            self._begin(tasks, unused, partial(self._models.unload, why=ModelWhy.KEEP_ALIVE))
 
     def _begin(
         self, tasks: TaskGroup, model: str, change: Callable[[str], Awaitable[object]]
@@ -116,7 +118,7 @@ class ModelScheduler:
         evicts = bool(self._residents.room(model).evict)
         async with self._view.among.turns.turn(model, evicts=evicts, is_alone=True) as is_ours:
             if is_ours:
-                await self._models.load(model)
+                await self._models.load(model, ModelWhy.SCHEDULER)
 
     def _ready_to_preload(self) -> str | None:
         for model in self._to_preload:
