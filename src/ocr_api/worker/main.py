@@ -44,9 +44,8 @@ from ocr_api.store import (
     open_blobs,
     wait_for_store,
 )
-from ocr_api.worker.change_turns import ChangeTurns
 from ocr_api.worker.claiming import Claiming
-from ocr_api.worker.fleet import Among, Fleet
+from ocr_api.worker.fleet import Among
 from ocr_api.worker.hands import Hand, Hands
 from ocr_api.worker.lane_gate import LaneGate
 from ocr_api.worker.leases import Leases
@@ -164,7 +163,7 @@ async def work_until(worker: Worker, stop: anyio.Event) -> None:
         background.start_soon(worker.announcements.run)
         background.start_soon(worker.parts.leases.keep)
         background.start_soon(_every, _HEARTBEAT_S, "heartbeat", tell)
-        background.start_soon(_every, _HEARTBEAT_S, "fleet", partial(_see_others, worker))
+        background.start_soon(_every, _HEARTBEAT_S, "fleet", worker.among.look)
         background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
         background.start_soon(worker.sweeper.run)
         background.start_soon(worker.parts.texts.run)
@@ -211,7 +210,7 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
-    among = Among(Fleet(worker_id), ChangeTurns(store, worker_id))
+    among = Among(store, worker_id)
     served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
     return Worker(
         id=worker_id,
@@ -305,11 +304,6 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
         version=__version__,
     )
     await worker.parts.store.report(report, _HEARTBEAT_TTL_S)
-
-
-async def _see_others(worker: Worker) -> None:
-    worker.among.fleet.see(await worker.parts.store.workers())
-    await worker.among.turns.keep()
 
 
 async def _warm(worker: Worker) -> None:
