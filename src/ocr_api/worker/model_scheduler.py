@@ -18,7 +18,7 @@ from ocr_api.worker.scheduling import Lane, Situation, decide
 
 _log = get_logger(__name__)
 _LOOK_S = 0.2
-_LOAD_BASE_S, _LOAD_MIB_A_SECOND = 5.0, 1000.0
+_LOAD_BASE_S, _LOAD_MIB_A_SECOND = 2.0, 2000.0
 """A model that was never loaded: the start of its process, and its weights from a disk."""
 
 
