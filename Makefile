@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos chaos-switch checkpoints \
+.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos chaos-switch \
+	memory-cycles checkpoints \
 	verify-weights test-gpu clean
 
 setup: $(BIN)/ocr-api
@@ -80,6 +81,10 @@ chaos: setup-dev
 # ARGS="--seed 7 --jobs 100 --switches 5 --unloads 2" for less
 chaos-switch: setup-dev
 	$(BIN)/python -m tests.switching $(ARGS)
+
+# Long: a scripted model and one of more than 1 GB are loaded and unloaded CYCLES times each
+memory-cycles: setup-dev
+	CYCLES=$${CYCLES:-30} $(BIN)/python -m pytest -s tests/switching/test_memory.py
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -58,7 +58,8 @@ class Callers:
     def __init__(self, apis: Sequence[str], papers: Papers, at_once: int) -> None:
         self._papers = papers
         self._at_once = at_once
-        limits = httpx.Limits(max_connections=None)
+        # Idle connections are given up before the server does so: a request would be cut off.
+        limits = httpx.Limits(max_connections=None, keepalive_expiry=1)
         self._clients = [
             httpx.AsyncClient(base_url=api, trust_env=False, timeout=70, limits=limits)
             for api in apis
