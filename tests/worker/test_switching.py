@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +28,6 @@ from ocr_api.store import (
     WorkerReport,
     connect,
     connect_listener,
-    decode_result,
     open_blobs,
 )
 from ocr_api.worker.main import Connections, Worker, opened_worker, work_until
@@ -63,13 +61,6 @@ class Cluster:
                     await anyio.sleep(0.1)
                 jobs.append(job)
         return jobs
-
-    async def text(self, job: Job) -> tuple[str, str]:
-        """Model and text of its one page."""
-        (page,) = await self.store.pages(job)
-        assert page.result_key is not None
-        result = decode_result(await self.blobs.get(page.result_key))
-        return result.model, " ".join(line.text for line in result.text.lines)
 
 
 @asynccontextmanager
@@ -200,27 +191,3 @@ async def test_child_killed_while_it_loads_charges_no_page(tmp_path: Path) -> No
 def model_pids(parent: int) -> list[int]:
     """Model children of this very process."""
     return [pid for pid, line in descendants(parent) if "ocr_api.child.model_process" in line]
-
-
-async def test_switches_and_unloads_at_random_moments_harm_no_job(tmp_path: Path) -> None:
-    catalog = write_catalog(tmp_path / "own.toml", 60, **{m: {"delay_s": 0.01} for m in MODELS})
-    rng = random.Random(5)  # noqa: S311 - no secret
-    wanted = [rng.choice((*MODELS, "tesseract")) for _ in range(100)]
-    async with running(tmp_path, 2, catalog) as cluster, anyio.create_task_group() as tasks:
-
-        async def unload(model: str) -> None:
-            await rng.choice(cluster.workers).parts.reader.unload(model)
-
-        for number, model in enumerate(wanted):
-            await cluster.submit(number, model)
-            if number % 10 == 5:
-                await cluster.store.switch_model(rng.choice(MODELS), "a")
-            if number % 10 == 0:
-                tasks.start_soon(unload, rng.choice((*MODELS, "tesseract")))
-            await anyio.sleep(rng.uniform(0, 0.1))
-        jobs = await cluster.ended(100)
-        told = [await cluster.text(job) for job in jobs]
-    assert {job.status for job in jobs} == {JobStatus.COMPLETED}
-    assert [model for model, _ in told] == wanted
-    for number, (model, text) in enumerate(told):
-        assert model == "tesseract" or text == f"{model} {32 + number}"
