@@ -82,7 +82,11 @@ class ModelFollower:
         orders = orders_of(current, await store.model_wishes())
         if self._newest is None:
             self._newest = passed_over(orders, await store.server_time())
-            self._done = {model: Followed(number) for model, number in self._newest.items()}
+            self._done = {
+                model: Followed(number)
+                for model, number in self._newest.items()
+                if model in self._parts.served
+            }
         self._switch = 0 if current is None else current.number
         for order in orders:
             if order.number > self._newest.get(order.model, 0):
