@@ -44,10 +44,10 @@ from ocr_api.store import (
     open_blobs,
     wait_for_store,
 )
-from ocr_api.worker.change_turns import ChangeTurns
 from ocr_api.worker.claiming import Claiming
 from ocr_api.worker.fleet import Among, Fleet
 from ocr_api.worker.hands import Hand, Hands
+from ocr_api.worker.heartbeat import BEAT_S, TTL_S, Heartbeat
 from ocr_api.worker.lane_gate import LaneGate
 from ocr_api.worker.leases import Leases
 from ocr_api.worker.loaded_models import model_report
@@ -69,8 +69,6 @@ from ocr_api.worker.text_publisher import TextPublisher
 from ocr_api.worker.weights_keeper import WeightsKeeper
 from ocr_api.worker.weights_reports import with_weights
 
-_HEARTBEAT_S = 1.0
-_HEARTBEAT_TTL_S = 4.0
 _RECLAIM_S = 1.0
 _SWEEP_S = 1.0
 _log = get_logger(__name__)
@@ -164,14 +162,16 @@ async def work_until(worker: Worker, stop: anyio.Event) -> None:
     """Works until `stop` is set, and lets pages in work end for a while."""
 
     async def tell() -> None:
-        await _report(worker, follower)
+        await heartbeat.tell()
 
-    follower = ModelFollower(worker.parts, worker.keeper, worker.among, tell)
+    follower = ModelFollower(worker.parts, worker.announcements, worker.keeper, worker.among, tell)
+    heartbeat = Heartbeat(worker.parts.store, partial(_report, worker, follower))
+    worker.parts.reader.models.residents.on_change = heartbeat.changed
     async with anyio.create_task_group() as background:
         background.start_soon(worker.announcements.run)
         background.start_soon(worker.parts.leases.keep)
-        background.start_soon(_every, _HEARTBEAT_S, "heartbeat", tell)
-        background.start_soon(_every, _HEARTBEAT_S, "fleet", partial(_see_others, worker))
+        background.start_soon(heartbeat.run)
+        background.start_soon(_every, BEAT_S, "fleet", partial(_see_others, worker))
         background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
         background.start_soon(worker.sweeper.run)
         background.start_soon(worker.parts.texts.run)
@@ -219,7 +219,7 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
-    among = Among(Fleet(worker_id), ChangeTurns(store, worker_id))
+    among = Among(store, worker_id)
     served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
     joints.reader.is_elsewhere = lambda model: (
         bool(joints.reasons[model]) and (model in among.fleet.servable)
@@ -304,7 +304,8 @@ async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[objec
         await anyio.sleep(interval_s)
 
 
-async def _report(worker: Worker, follower: ModelFollower) -> None:
+def _report(worker: Worker, follower: ModelFollower) -> WorkerReport:
+    """Gives how the worker stands now."""
     models: dict[str, ModelReport] = {}
     for model, reason in worker.reasons.items():
         found = model_report(reason, worker.parts.reader.state(model))
@@ -314,7 +315,7 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
             followed=followed.number,
             refusal=followed.refusal,
         )
-    report = WorkerReport(
+    return WorkerReport(
         id=worker.id,
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -322,17 +323,15 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
         busy_pages=worker.parts.leases.count,
         version=__version__,
     )
-    await worker.parts.store.report(report, _HEARTBEAT_TTL_S)
 
 
 async def _see_others(worker: Worker) -> None:
     """Sees what the other workers serve, and claims what that makes possible."""
     fleet = worker.among.fleet
     before = fleet.servable
-    fleet.see(await worker.parts.store.workers())
+    await worker.among.look()
     if fleet.servable != before:
         worker.parts.reader.models.residents.on_open()
-    await worker.among.turns.keep()
 
 
 async def _warm(worker: Worker) -> None:
@@ -347,7 +346,7 @@ async def _leave(worker: Worker) -> None:
     """Takes the worker off the list, and has told what becomes of its models."""
     models = worker.parts.reader.models
     models.note_end()
-    with anyio.move_on_after(_HEARTBEAT_TTL_S, shield=True):
+    with anyio.move_on_after(TTL_S, shield=True):
         try:
             await models.journal.write(worker.parts.store, worker.id)
             await worker.parts.store.remove_worker(worker.id)

@@ -17,4 +17,5 @@ redis.call('HSET', KEY.current_model, 'model', model, 'previous', previous, 'cha
   'since', stamp(time), 'number', next_rank(time), 'state', loads == '1' and 'loading' or 'settled',
   'back_to', back_to, 'back_serves', back_serves)
 log_model('switch', model, 'switch', time, { 'previous', previous, 'by', by })
+redis.call('PUBLISH', KEY.model_news, 'orders')
 return redis.call('HGETALL', KEY.current_model)
