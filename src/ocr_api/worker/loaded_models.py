@@ -21,6 +21,7 @@ from ocr_api.errors import (
 from ocr_api.messages import Failed, ModelLoaded
 from ocr_api.observability import get_logger
 from ocr_api.store import ModelReport, ModelWhy
+from ocr_api.weights import Found
 from ocr_api.worker.batcher import Batcher, BatchPlan
 from ocr_api.worker.child_pool import ChildPool
 from ocr_api.worker.child_process import ChildProcess
@@ -29,6 +30,7 @@ from ocr_api.worker.model_changes import ModelChanges
 from ocr_api.worker.model_journal import ModelJournal
 from ocr_api.worker.model_loading import load_request
 from ocr_api.worker.model_memory import estimate_mib
+from ocr_api.worker.read_ahead import ReadAhead
 from ocr_api.worker.reader_plan import ReaderPlan
 from ocr_api.worker.residents import Residents, Seat
 
@@ -97,6 +99,7 @@ class LoadedModels:
         residents: Who is in memory.
         changes: Loads and unloads.
         journal: What became of them.
+        read_ahead: Of the files of the model that comes next.
     """
 
     def __init__(self, plan: ReaderPlan, catalog: Catalog, host: Host, tasks: TaskGroup) -> None:
@@ -112,6 +115,7 @@ class LoadedModels:
         seats = {model: _seat(spec, plan) for model, spec in catalog.models.items()}
         self.residents = Residents(seats, plan.residency, time.monotonic)
         self.journal = ModelJournal()
+        self.read_ahead = ReadAhead(self._found, tasks)
         self.changes = ModelChanges(self, self.residents, self._failures, self.journal)
 
     async def load(self, model: str, why: ModelWhy = ModelWhy.WISH) -> None:
@@ -126,7 +130,10 @@ class LoadedModels:
         """
         pool = self.batcher(model).pool
         if self.residents.seat(model).instances:
-            await self.changes.load(model, why)
+            if self.residents.seat(model).is_loaded and self.is_running(model):
+                return
+            with self.read_ahead.reading(model):
+                await self.changes.load(model, why)
         elif not pool.children:
             with self.journal.cause(model, why):
                 await pool.warm()
@@ -213,6 +220,10 @@ class LoadedModels:
         """See `ModelChildren`."""
         batcher = self._batchers.get(model)
         return batcher is not None and (batcher.is_busy or self._loading[model] > 0)
+
+    def _found(self, model: str) -> Found | None:
+        spec = self._catalog.model(model)
+        return None if spec.weights is None else self._plan.loading.find_weights(spec)
 
     def _new_batcher(self, spec: ModelSpec) -> Batcher:
         # A model that one or a few processes serve is dear to load, and has cores or a GPU of its

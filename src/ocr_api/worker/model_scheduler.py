@@ -163,6 +163,10 @@ class ModelScheduler:
         for lane in lanes:
             if self._is_next(lane):
                 return lane.model
+        if not self._changing:
+            elsewhere = self._view.among.fleet.loaded
+            likely = (lane.model for lane in lanes if lane.model not in elsewhere)
+            self._models.read_ahead.expect(next(likely, None))
         return None
 
     def _is_next(self, lane: Lane) -> bool:
