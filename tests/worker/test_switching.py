@@ -22,7 +22,10 @@ from ocr_api.store import (
     Blobs,
     EmbeddedServer,
     JobStore,
+    ModelReport,
+    ModelTurn,
     StoreLimits,
+    WorkerReport,
     connect,
     connect_listener,
     open_blobs,
@@ -34,6 +37,7 @@ from tests.worker.residency_catalog import write_catalog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 MODELS = ("a", "b", "c")
+FAIRNESS_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ async def running(folder: Path, workers: int, catalog_file: Path) -> AsyncIterat
     settings = load_settings(
         catalog_file=catalog_file,
         model_memory_mib=100,
-        model_fairness_seconds=3.0,
+        model_fairness_seconds=FAIRNESS_S,
         worker_processes=1,
         data_dir=folder,
         default_model="a",
@@ -120,6 +124,41 @@ async def test_mixed_traffic_of_three_models_with_room_for_one_alternates_in_run
     assert all(loads[model] for model in MODELS)
     assert loads["too many"] == 0
     assert sum(loads.values()) <= 12, loads  # page by page would be 36
+
+
+async def test_lane_that_another_worker_serves_drives_nothing_out(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 60, a={}, b={})
+    async with running(tmp_path, 1, catalog) as cluster:
+        await cluster.submit(0, "a")
+        await cluster.ended(1)
+        other = WorkerReport("other", models={"b": ModelReport(loaded=1)})
+        await cluster.store.report(other, 60)
+        await anyio.sleep(1.5)  # seen
+        for number in (1, 2):
+            await cluster.submit(number, "b")
+        await anyio.sleep(1.5 * FAIRNESS_S)
+        children = cluster.workers[0].parts.reader.children()
+        assert children["a"]
+        assert not children.get("b")
+        await cluster.store.remove_worker("other")
+        jobs = await cluster.ended(3)
+    assert {job.status for job in jobs} == {JobStatus.COMPLETED}
+
+
+async def test_worker_waits_for_its_turn_and_for_no_turn_of_one_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 60, a={}, b={})
+    async with running(tmp_path, 1, catalog) as cluster:
+        await cluster.submit(0, "a")
+        await cluster.ended(1)
+        turn = ModelTurn("gone", "c", evicts=True)
+        assert await cluster.store.take_turn(turn, is_alone=False, ttl_s=2 * FAIRNESS_S)
+        await cluster.submit(1, "b")
+        await anyio.sleep(1.7 * FAIRNESS_S)
+        assert not cluster.workers[0].parts.reader.children().get("b")
+        jobs = await cluster.ended(2)
+    assert {job.status for job in jobs} == {JobStatus.COMPLETED}
 
 
 async def test_model_whose_load_always_fails_blocks_nobody(tmp_path: Path) -> None:

@@ -104,6 +104,10 @@ MODEL_WISHES = "{ocr}:model-wishes"
 """Hash: model to the latest wish that it be loaded or unloaded: `<number> load|unload`. The number
 is taken from `SEQUENCE`, so it grows and tells the time."""
 
+MODEL_TURNS = "{ocr}:model-turns"
+"""Sorted set of workers that change what they have in memory (`<1 where a model leaves for it, else
+0> <worker> <model>`), by the time until which their turn lasts."""
+
 JOB_NEWS = "{ocr}:news:job"
 """Channel: the id of a job that changed."""
 
@@ -192,6 +196,7 @@ def lua_names() -> dict[str, str]:
         "workers_live": WORKERS_LIVE,
         "current_model": CURRENT_MODEL,
         "model_wishes": MODEL_WISHES,
+        "model_turns": MODEL_TURNS,
         "job_news": JOB_NEWS,
         "model_news": MODEL_NEWS,
         "page_news": PAGE_NEWS,

@@ -118,6 +118,25 @@ class ModelReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelTurn:
+    """A change of what a worker has in memory.
+
+    Attributes:
+        worker: Its id.
+        model: The model that is loaded.
+        evicts: Another model leaves for it.
+    """
+
+    worker: str
+    model: str
+    evicts: bool
+
+    def __str__(self) -> str:
+        """Gives it as the store keeps it."""
+        return f"{int(self.evicts)} {self.worker} {self.model}"
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReport:
     """What a worker says about itself in each heartbeat.
 

@@ -89,6 +89,7 @@ class Script(StrEnum):
     FALL_BACK = "fall_back"
     RELANE = "relane"
     WISH_MODEL = "wish_model"
+    TAKE_TURN = "take_turn"
     QUEUE_LENGTHS = "queue_lengths"
     SCHEMA = "schema"
     MIGRATE = "migrate"

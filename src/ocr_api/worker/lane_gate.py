@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from ocr_api.catalog import AUTO
 from ocr_api.worker.loaded_models import LoadedModels
 from ocr_api.worker.weights_keeper import WeightsKeeper
 
@@ -12,14 +15,21 @@ class LaneGate:
     Args:
         keeper: Knows of weights.
         models: Know who is in memory.
+        routes: Tells whether a page of `auto` would find a model, here or elsewhere, or is to fail
+            because there is none.
     """
 
-    def __init__(self, keeper: WeightsKeeper, models: LoadedModels) -> None:
+    def __init__(
+        self, keeper: WeightsKeeper, models: LoadedModels, routes: Callable[[], bool]
+    ) -> None:
         self._keeper = keeper
         self._models = models
+        self._routes = routes
 
     def is_open(self, lane: str) -> bool:
         """See `Gate`."""
+        if lane == AUTO:
+            return self._routes()
         if not self._keeper.is_ready(lane):
             return self._keeper.is_claimable(lane)
         return self._models.residents.is_open(lane) or self._models.refusal(lane) is not None

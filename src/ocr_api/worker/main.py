@@ -45,8 +45,9 @@ from ocr_api.store import (
     wait_for_store,
 )
 from ocr_api.worker.claiming import Claiming
+from ocr_api.worker.fleet import Among, Fleet
 from ocr_api.worker.hands import Hand, Hands
-from ocr_api.worker.heartbeat import TTL_S, Heartbeat
+from ocr_api.worker.heartbeat import BEAT_S, TTL_S, Heartbeat
 from ocr_api.worker.lane_gate import LaneGate
 from ocr_api.worker.leases import Leases
 from ocr_api.worker.loaded_models import model_report
@@ -56,6 +57,8 @@ from ocr_api.worker.page_reader import PageReader, opened_reader
 from ocr_api.worker.planning import (
     check_model_names,
     check_quantization,
+    hindrances,
+    is_left_out,
     reader_plan,
     residency_plan,
     store_limits,
@@ -99,6 +102,7 @@ class Worker:
     scheduler: ModelScheduler
     reasons: Mapping[str, str]
     drain_s: float
+    among: Among
 
 
 async def run_worker(settings: Settings) -> None:
@@ -120,7 +124,12 @@ async def run_worker(settings: Settings) -> None:
 
 
 def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
-    """Logs which model serves where the default one cannot run here."""
+    """Logs which model serves where the default one cannot run here.
+
+    Of a worker that is limited to other models nobody expects it.
+    """
+    if is_left_out(settings, settings.default_model):
+        return
     try:
         found = resolve_model(
             None,
@@ -155,13 +164,14 @@ async def work_until(worker: Worker, stop: anyio.Event) -> None:
     async def tell() -> None:
         await heartbeat.tell()
 
-    follower = ModelFollower(worker.parts, worker.announcements, worker.keeper, tell)
+    follower = ModelFollower(worker.parts, worker.announcements, worker.keeper, worker.among, tell)
     heartbeat = Heartbeat(worker.parts.store, partial(_report, worker, follower))
     worker.parts.reader.models.residents.on_change = heartbeat.changed
     async with anyio.create_task_group() as background:
         background.start_soon(worker.announcements.run)
         background.start_soon(worker.parts.leases.keep)
         background.start_soon(heartbeat.run)
+        background.start_soon(_every, BEAT_S, "fleet", partial(_see_others, worker))
         background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
         background.start_soon(worker.sweeper.run)
         background.start_soon(worker.parts.texts.run)
@@ -179,14 +189,14 @@ async def opened_worker(
 ) -> AsyncGenerator[Worker]:
     """Joins the parts of a worker for the time of the context; its children end with it."""
     host = await anyio.to_thread.run_sync(lambda: this_host(allows_cpu_models=settings.cpu_models))
-    reasons = {model: catalog.availability(model, host).reason for model in catalog.models}
+    reasons = hindrances(settings, catalog, host)
     able = [spec for spec in catalog.models.values() if not reasons[spec.id]]
     keeper = weights_keeper(settings, able, JobStore(connections.redis, limits_of(settings)))
     await keeper.look()
     _tell_fallback(settings, catalog, host.with_weights(lambda spec: keeper.state(spec.id).reason))
     plan = reader_plan(settings, host, lambda spec: keeper.found(spec.id))
     plan = replace(plan, residency=await residency_plan(settings, plan.loading, able))
-    ready_host = host.with_weights(lambda spec: keeper.hindrance(spec.id))
+    ready_host = host.with_weights(lambda spec: reasons[spec.id] or keeper.hindrance(spec.id))
     async with opened_reader(plan, catalog, ready_host) as reader:
         joints = _Joints(settings, catalog, keeper, reader, reasons)
         yield _join(joints, connections)
@@ -208,7 +218,11 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
+    among = Among(store, worker_id)
     served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
+    joints.reader.is_elsewhere = lambda model: (
+        bool(joints.reasons[model]) and (model in among.fleet.servable)
+    )
     return Worker(
         id=worker_id,
         parts=Parts(
@@ -221,18 +235,26 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
         ),
         announcements=announcements,
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
-        claiming=Claiming(store, announcements, worker_id, _hands(served, joints)),
+        claiming=Claiming(store, announcements, worker_id, _hands(served, joints, among.fleet)),
         keeper=keeper,
-        scheduler=_scheduler(store, served, joints),
+        scheduler=_scheduler(store, served, joints, among),
+        among=among,
         reasons=joints.reasons,
         drain_s=settings.drain_seconds,
     )
 
 
-def _hands(served: Sequence[ModelSpec], joints: _Joints) -> Hands:
+def _hands(served: Sequence[ModelSpec], joints: _Joints, fleet: Fleet) -> Hands:
     lanes = [AUTO, *sorted(spec.id for spec in served)]
     models = joints.reader.models
-    gate = LaneGate(joints.keeper, models)
+    routed = frozenset(joints.catalog.routed_models)
+    own = routed.intersection(lanes)
+    is_limited = bool(joints.settings.worker_models)
+
+    def routes() -> bool:
+        return not is_limited or bool(own) or not routed.isdisjoint(fleet.servable)
+
+    gate = LaneGate(joints.keeper, models, routes)
     hands = Hands(lanes, joints.reader.plan.readers + 1, _rounds(served), gate)
     models.residents.on_open = hands.wake
     return hands
@@ -242,8 +264,10 @@ def _rounds(served: Sequence[ModelSpec]) -> dict[str, int]:
     return {spec.id: spec.instances * spec.batch_pages for spec in served if spec.instances}
 
 
-def _scheduler(store: JobStore, served: Sequence[ModelSpec], joints: _Joints) -> ModelScheduler:
-    view = SchedulerView(store.queue_lengths, joints.keeper.is_ready, _rounds(served))
+def _scheduler(
+    store: JobStore, served: Sequence[ModelSpec], joints: _Joints, among: Among
+) -> ModelScheduler:
+    view = SchedulerView(store.queue_lengths, joints.keeper.is_ready, _rounds(served), among)
     return ModelScheduler(joints.reader.models, view)
 
 
@@ -298,6 +322,15 @@ def _report(worker: Worker, follower: ModelFollower) -> WorkerReport:
         busy_pages=worker.parts.leases.count,
         version=__version__,
     )
+
+
+async def _see_others(worker: Worker) -> None:
+    """Sees what the other workers serve, and claims what that makes possible."""
+    fleet = worker.among.fleet
+    before = fleet.servable
+    await worker.among.look()
+    if fleet.servable != before:
+        worker.parts.reader.models.residents.on_open()
 
 
 async def _warm(worker: Worker) -> None:

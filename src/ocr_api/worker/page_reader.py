@@ -6,7 +6,7 @@ Knows nothing of jobs in a store, so that `ocr-api read` uses it without a serve
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -84,6 +84,10 @@ class PageReader:
         catalog: The models.
         host: What this machine offers.
         tasks: Where pages that wait together are read; see `opened_reader`.
+
+    Attributes:
+        is_elsewhere: Tells of a model that is not served here whether another worker reads the
+            pages that `auto` gives it.
     """
 
     def __init__(self, plan: ReaderPlan, catalog: Catalog, host: Host, tasks: TaskGroup) -> None:
@@ -99,6 +103,7 @@ class PageReader:
             plan.command("ocr_api.child.inspect_process", plan.environment), size=plan.readers
         )
         self._models = LoadedModels(plan, catalog, host, tasks)
+        self.is_elsewhere: Callable[[str], bool] = _nowhere
 
     async def open(self, source: PageSource) -> DocumentOpened:
         """Opens a document and counts its pages; `source.page_number` does not matter.
@@ -230,7 +235,8 @@ class PageReader:
         return route(traits or PageTraits(), self._catalog.routes, self._can_run)
 
     def _can_run(self, model: str) -> bool:
-        return self.availability(model).is_available and self._models.refusal(model) is None
+        is_here = self.availability(model).is_available and self._models.refusal(model) is None
+        return is_here or self.is_elsewhere(model)
 
     async def _read(
         self, source: PageSource, routed: RoutedPage, sink: TextSink | None
@@ -253,3 +259,8 @@ class PageReader:
             sink if spec.instances else None,
         )
         return await self._models.batcher(spec.id).read(order)
+
+
+def _nowhere(_model: str) -> bool:
+    """Stands in where there is no other worker."""
+    return False
