@@ -114,6 +114,47 @@ def test_model_comes_and_goes_with_the_worker_that_serves_it(fleet: Fleet) -> No
     eventually(lambda: not fleet.get("/models/three")["is_available"], 10)
 
 
+def test_what_became_of_models_is_told_by_the_api_and_the_command(fleet: Fleet) -> None:
+    events = fleet.get("/models/events?limit=500")["events"]
+    kinds = {(event["kind"], event["model"], event["why"]) for event in events}
+    assert {
+        ("load", "one", "preload"),
+        ("unload", "two", "wish"),
+        ("load", "two", "switch"),
+        ("load_failed", "broken", "switch"),
+        ("rollback", "broken", "failure"),
+        ("unload", "three", "stop"),
+    } <= kinds
+    switches = [event for event in events if event["kind"] == "switch"]
+    assert [(event["model"], event["previous_model"]) for event in switches] == [
+        ("broken", "two"),
+        ("two", "one"),
+    ]
+    assert {event["by"] for event in switches} == {"127.0.0.1"}
+    assert [event["at"] for event in events] == sorted(
+        (event["at"] for event in events), reverse=True
+    )
+    loads = [event for event in events if event["kind"] == "load"]
+    assert all(event["worker"] and event["memory_mib"] > 0 for event in loads)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "ocr_api.cli.main", "models", "events"),
+            *("--model", "broken", "--url", str(fleet.client.base_url)),
+        ],
+        env={"COLUMNS": "250"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == [
+        "rollback",
+        "load_failed",
+        "switch",
+    ]
+
+
 def test_unknown_model_stops_the_start_with_its_name(fleet: Fleet, catalog: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ocr_api.cli.main", "worker"],

@@ -52,6 +52,7 @@ async def switch(request: Request, services: Services, model: str, wait: Wait) -
         services.default_model,
         serving=Serving(serving.requested_model, serving.model),
         needs_loading=model != AUTO and status_of_model(picture, model) != "loaded",
+        by=_caller(request),
     )
     _log.info(
         "model_switched",

@@ -179,6 +179,7 @@ async def work_until(worker: Worker, stop: anyio.Event) -> None:
         background.start_soon(worker.keeper.run)
         background.start_soon(worker.scheduler.run)
         background.start_soon(follower.run)
+        background.start_soon(worker.parts.reader.models.journal.run, worker.parts.store, worker.id)
         await _work_and_drain(worker, stop)
         background.cancel_scope.cancel()
 
@@ -342,9 +343,12 @@ async def _warm(worker: Worker) -> None:
 
 
 async def _leave(worker: Worker) -> None:
-    """Takes the worker off the list."""
+    """Takes the worker off the list, and has told what becomes of its models."""
+    models = worker.parts.reader.models
+    models.note_end()
     with anyio.move_on_after(TTL_S, shield=True):
         try:
+            await models.journal.write(worker.parts.store, worker.id)
             await worker.parts.store.remove_worker(worker.id)
         except StoreError as exc:
             _log.info("worker_not_taken_off", code=exc.code)

@@ -10,7 +10,9 @@ import anyio
 
 from ocr_api.errors import ModelDoesNotFitError, ModelLoadError, OcrApiError
 from ocr_api.observability import get_logger
+from ocr_api.store import ModelWhy
 from ocr_api.worker.load_failures import LoadFailures
+from ocr_api.worker.model_journal import ModelJournal
 from ocr_api.worker.residents import Residents
 
 _log = get_logger(__name__)
@@ -48,14 +50,20 @@ class ModelChanges:
         children: The processes.
         residents: Who is in memory.
         failures: What could not be loaded.
+        journal: Of what becomes of models; None = one of its own.
     """
 
     def __init__(
-        self, children: ModelChildren, residents: Residents, failures: LoadFailures
+        self,
+        children: ModelChildren,
+        residents: Residents,
+        failures: LoadFailures,
+        journal: ModelJournal | None = None,
     ) -> None:
         self._children = children
         self._residents = residents
         self._failures = failures
+        self._journal = journal or ModelJournal()
         self._room = anyio.Lock()
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         self._loads: dict[str, anyio.CancelScope] = {}
@@ -74,8 +82,12 @@ class ModelChanges:
         """A model is being loaded, or waits for its room."""
         return model in self._loads
 
-    async def load(self, model: str) -> None:
+    async def load(self, model: str, why: ModelWhy = ModelWhy.WISH) -> None:
         """Loads a model; those that leave for it end their pages in work first.
+
+        Args:
+            model: Which.
+            why: For the journal.
 
         Raises:
             ModelDoesNotFitError: It fits not even alone, beside the pinned ones.
@@ -85,17 +97,10 @@ class ModelChanges:
         async with self._turns[model]:
             if self._residents.seat(model).is_loaded and self._children.is_running(model):
                 return
-            self._loads[model] = anyio.CancelScope()
-            try:
-                with self._loads[model] as load:
-                    await self._load_into_room(model)
-            finally:
-                del self._loads[model]
-            if load.cancelled_caught:
-                msg = "The model was unloaded before it was loaded."
-                raise ModelLoadError(msg, model=model)
+            with self._journal.cause(model, why):
+                await self._load_unless_unloaded(model)
 
-    async def unload(self, model: str) -> bool:
+    async def unload(self, model: str, why: ModelWhy = ModelWhy.WISH) -> bool:
         """Has a model leave once its pages in work are read; False = it was not loaded.
 
         One that is just being loaded leaves at once.
@@ -103,7 +108,8 @@ class ModelChanges:
         was_loading = self.stop_loading(model)
         async with self._turns[model], self._room:
             was_loaded = self._children.is_running(model)
-            await self._leave(model)
+            with self._journal.cause(model, why):
+                await self._leave(model)
             return was_loaded or was_loading
 
     def stop_loading(self, model: str) -> bool:
@@ -112,6 +118,17 @@ class ModelChanges:
             return False
         self._loads[model].cancel()
         return True
+
+    async def _load_unless_unloaded(self, model: str) -> None:
+        self._loads[model] = anyio.CancelScope()
+        try:
+            with self._loads[model] as load:
+                await self._load_into_room(model)
+        finally:
+            del self._loads[model]
+        if load.cancelled_caught:
+            msg = "The model was unloaded before it was loaded."
+            raise ModelLoadError(msg, model=model)
 
     def check_possible(self, model: str) -> None:
         """Refuses a model that can never fit.
@@ -141,7 +158,7 @@ class ModelChanges:
             self._residents.begin_drain(victim)
         try:
             for victim in victims:
-                await self._leave(victim)
+                await self._leave(victim, model)
         finally:
             for victim in victims:
                 self._residents.end_drain(victim)
@@ -170,12 +187,13 @@ class ModelChanges:
                     victim = self._residents.next_to_leave(model)
                     if victim is None:
                         raise
-                    await self._leave(victim)
+                    await self._leave(victim, model)
             else:
                 return
 
-    async def _leave(self, model: str) -> None:
+    async def _leave(self, model: str, successor: str = "") -> None:
         """Waits for a model's pages in work, and ends its processes."""
+        began_at = time.monotonic()
         self._residents.begin_drain(model)
         was_running = self._children.is_running(model)
         try:
@@ -189,3 +207,6 @@ class ModelChanges:
             self._residents.end_drain(model)
         if was_running:
             _log.info("model_unloaded", model=model)
+            took_s = time.monotonic() - began_at
+            memory_mib = self._residents.seat(model).measured_mib
+            self._journal.unloaded(model, took_s, memory_mib, successor)

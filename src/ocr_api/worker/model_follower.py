@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
-from ocr_api.store import Announcements, CurrentModel, ModelAction
+from ocr_api.store import Announcements, CurrentModel, ModelAction, ModelWhy
 from ocr_api.worker.fleet import Among
 from ocr_api.worker.model_orders import (
     Followed,
@@ -136,7 +136,7 @@ class ModelFollower:
 
     async def _carry_out(self, order: ModelOrder) -> str | None:
         """Gives why it failed; empty = it did not, None = a later order takes its place."""
-        why = {"why": "switch" if order.is_switch else "wish", "number": order.number}
+        why = {"why": _why(order).value, "number": order.number}
         try:
             if order.action is ModelAction.UNLOAD:
                 if await self._parts.reader.unload(order.model):
@@ -164,7 +164,8 @@ class ModelFollower:
         while not self._keeper.is_ready(order.model):
             refusal = self._keeper.refusal(order.model)
             if refusal is not None:
-                raise refusal
+                with self._parts.reader.models.journal.cause(order.model, _why(order)):
+                    raise refusal
             if self._is_superseded(order):
                 return False
             await anyio.sleep(_LOOK_S)
@@ -186,7 +187,7 @@ class ModelFollower:
             try:
                 async with self._among.turns.turn(order.model, evicts=evicts) as is_ours:
                     if is_ours:
-                        await self._parts.reader.load(order.model)
+                        await self._parts.reader.load(order.model, _why(order))
                         return True
             except StoreError as exc:
                 _log.info("no_turn_to_change", model=order.model, code=exc.code)
@@ -195,3 +196,7 @@ class ModelFollower:
 
     def _is_superseded(self, order: ModelOrder) -> bool:
         return is_superseded(order, self._newest or {}, self._switch)
+
+
+def _why(order: ModelOrder) -> ModelWhy:
+    return ModelWhy.SWITCH if order.is_switch else ModelWhy.WISH

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
+from ocr_api.store import ModelWhy
 from ocr_api.worker.fleet import Among
 from ocr_api.worker.lane_waits import LaneWaits
 from ocr_api.worker.loaded_models import LoadedModels
@@ -73,11 +75,11 @@ class ModelScheduler:
         await self._see_queue()
         preloaded = self._ready_to_preload()
         if preloaded is not None:
-            self._begin(tasks, preloaded, self._models.load)
+            self._begin(tasks, preloaded, partial(self._models.load, why=ModelWhy.PRELOAD))
         elif (model := self._next()) is not None:
             self._begin(tasks, model, self._load_in_turn)
         elif (unused := self._unused()) is not None:
-            self._begin(tasks, unused, self._models.unload)
+            self._begin(tasks, unused, partial(self._models.unload, why=ModelWhy.KEEP_ALIVE))
 
     def _begin(
         self, tasks: TaskGroup, model: str, change: Callable[[str], Awaitable[object]]
@@ -120,7 +122,7 @@ class ModelScheduler:
                 await among.look()
                 await self._see_queue()
                 if any(map(self._is_next, self._waits.lanes([model]))):
-                    await self._models.load(model)
+                    await self._models.load(model, ModelWhy.SCHEDULER)
 
     def _ready_to_preload(self) -> str | None:
         for model in self._to_preload:
@@ -161,6 +163,10 @@ class ModelScheduler:
         for lane in lanes:
             if self._is_next(lane):
                 return lane.model
+        if not self._changing:
+            elsewhere = self._view.among.fleet.loaded
+            likely = (lane.model for lane in lanes if lane.model not in elsewhere)
+            self._models.read_ahead.expect(next(likely, None))
         return None
 
     def _is_next(self, lane: Lane) -> bool:

@@ -17,6 +17,7 @@ from ocr_api.catalog import AUTO, Availability, Catalog, Host, RouteChoice, rout
 from ocr_api.jobs import PageResult
 from ocr_api.messages import DocumentOpened
 from ocr_api.pages import PageText, PageTraits
+from ocr_api.store import ModelWhy
 from ocr_api.worker.child_pool import ChildPool
 from ocr_api.worker.chosen_pages import ChosenPages, choose_pages
 from ocr_api.worker.loaded_models import LoadedModels, ModelState
@@ -166,9 +167,9 @@ class PageReader:
             warnings=(*routed.page.warnings, *text.warnings),
         )
 
-    async def load(self, model: str) -> None:
+    async def load(self, model: str, why: ModelWhy = ModelWhy.WISH) -> None:
         """Loads a model ahead of its first page; see `LoadedModels.load`."""
-        await self._models.load(model)
+        await self._models.load(model, why)
 
     async def unload(self, model: str) -> bool:
         """Ends a model's processes once its pages in work are read; see `LoadedModels.unload`."""

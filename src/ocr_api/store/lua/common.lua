@@ -51,6 +51,12 @@ local function next_rank(time)
   return rank
 end
 
+-- Adds to what became of models; more = further fields and values.
+local function log_model(kind, model, why, time, more)
+  redis.call('XADD', KEY.model_events, 'MAXLEN', '~', LIMIT.model_events_kept, '*', 'kind', kind, 'model', model,
+    'why', why, 'at', stamp(time), unpack(more))
+end
+
 -- Only a job that has not ended accepts this event.
 local function job_is_live(id)
   local status = redis.call('HGET', job_key(id), 'status')
