@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ocr_api.worker.fleet import Fleet
 from ocr_api.worker.loaded_models import LoadedModels
 from ocr_api.worker.weights_keeper import WeightsKeeper
 
@@ -9,20 +10,24 @@ from ocr_api.worker.weights_keeper import WeightsKeeper
 class LaneGate:
     """A lane is open where its pages can be read, or where they are to fail with a reason.
 
+    None fails here what another worker can read.
+
     Args:
         keeper: Knows of weights.
         models: Know who is in memory.
+        fleet: Knows what other workers read.
     """
 
-    def __init__(self, keeper: WeightsKeeper, models: LoadedModels) -> None:
+    def __init__(self, keeper: WeightsKeeper, models: LoadedModels, fleet: Fleet) -> None:
         self._keeper = keeper
         self._models = models
+        self._fleet = fleet
 
     def is_open(self, lane: str) -> bool:
         """See `Gate`."""
-        if not self._keeper.is_ready(lane):
-            return self._keeper.is_claimable(lane)
-        return self._models.residents.is_open(lane) or self._models.refusal(lane) is not None
+        if self._keeper.is_ready(lane) and self._models.residents.is_open(lane):
+            return True
+        return lane not in self._fleet.servable and self._is_refused(lane)
 
     def enter(self, lane: str) -> bool:
         """See `Gate`."""
@@ -31,3 +36,8 @@ class LaneGate:
     def leave(self, lane: str) -> None:
         """See `Gate`."""
         self._models.residents.leave(lane)
+
+    def _is_refused(self, lane: str) -> bool:
+        if not self._keeper.is_ready(lane):
+            return self._keeper.is_claimable(lane)
+        return self._models.refusal(lane) is not None

@@ -62,7 +62,7 @@ from ocr_api.worker.planning import (
     store_limits,
     weights_keeper,
 )
-from ocr_api.worker.process_page import Parts, process_claim, refuse_claim
+from ocr_api.worker.process_page import Parts, process_claim, refuse_claim, reroute_claim
 from ocr_api.worker.text_publisher import TextPublisher
 from ocr_api.worker.weights_keeper import WeightsKeeper
 from ocr_api.worker.weights_reports import with_weights
@@ -190,8 +190,9 @@ async def opened_worker(
     plan = reader_plan(settings, host, lambda spec: keeper.found(spec.id))
     plan = replace(plan, residency=await residency_plan(settings, plan.loading, able))
     ready_host = host.with_weights(lambda spec: keeper.hindrance(spec.id))
-    async with opened_reader(plan, catalog, ready_host) as reader:
-        joints = _Joints(settings, catalog, keeper, reader, reasons)
+    fleet = Fleet(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
+    async with opened_reader(plan, catalog, ready_host, fleet) as reader:
+        joints = _Joints(settings, catalog, keeper, reader, reasons, fleet)
         yield _join(joints, connections)
 
 
@@ -204,14 +205,15 @@ class _Joints:
     keeper: WeightsKeeper
     reader: PageReader
     reasons: Mapping[str, str]
+    fleet: Fleet
 
 
 def _join(joints: _Joints, connections: Connections) -> Worker:
     settings, keeper, plan = joints.settings, joints.keeper, joints.reader.plan
-    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    worker_id = joints.fleet.own
     store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
-    among = Among(Fleet(worker_id), ChangeTurns(store, worker_id))
+    among = Among(joints.fleet, ChangeTurns(store, worker_id))
     served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
     return Worker(
         id=worker_id,
@@ -237,7 +239,7 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
 def _hands(served: Sequence[ModelSpec], joints: _Joints) -> Hands:
     lanes = [AUTO, *sorted(spec.id for spec in served)]
     models = joints.reader.models
-    gate = LaneGate(joints.keeper, models)
+    gate = LaneGate(joints.keeper, models, joints.fleet)
     hands = Hands(lanes, joints.reader.plan.readers + 1, _rounds(served), gate)
     models.residents.on_open = hands.wake
     return hands
@@ -267,6 +269,8 @@ async def _work(worker: Worker, claim: Claim, hand: Hand) -> None:
     refusal = worker.keeper.refusal(claim.model) or worker.parts.reader.models.refusal(claim.model)
     if refusal is None:
         await process_claim(claim, hand, worker.parts)
+    elif claim.route_reason:
+        await reroute_claim(claim, worker.parts)
     else:
         await refuse_claim(claim, refusal, worker.parts)
 
@@ -295,6 +299,7 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
             with_weights(found, worker.keeper.state(model)),
             followed=followed.number,
             refusal=followed.refusal,
+            slow=worker.parts.reader.is_slow(model),
         )
     report = WorkerReport(
         id=worker.id,
@@ -310,6 +315,15 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
 async def _see_others(worker: Worker) -> None:
     worker.among.fleet.see(await worker.parts.store.workers())
     await worker.among.turns.keep()
+    await _free_stranded_pages(worker)
+
+
+async def _free_stranded_pages(worker: Worker) -> None:
+    """Has pages routed anew that `auto` handed to a worker which is gone."""
+    able = worker.parts.served | worker.among.fleet.servable | {AUTO}
+    for lane, pages in (await worker.parts.store.queue_lengths()).items():
+        if pages and lane not in able:
+            await worker.parts.store.unroute(lane)
 
 
 async def _warm(worker: Worker) -> None:
