@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
+import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +14,9 @@ import pytest
 from PIL import Image
 
 from tests.engines.pages import Pixels, eval_page, first_row, scaled, without_margins
-from tests.models.serving import completed, log_lines, metadata_of, put_into_models_dir
-from tests.service import Service, eventually, running
+from tests.fleet import Fleet, running_fleet
+from tests.models.serving import metadata_of, put_into_models_dir
+from tests.service import eventually
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
@@ -63,94 +60,75 @@ def png(pixels: Pixels) -> bytes:
     return target.getvalue()
 
 
-class Fleet:
-    """A service whose own worker has no weights, and another worker that has them."""
-
-    def __init__(self, service: Service, folder: Path) -> None:
-        self.service = service
-        self._folder = folder
-        self._worker: subprocess.Popen[bytes] | None = None
-
-    def start_able_worker(self) -> None:
-        (pid,) = self.service.pids("worker")
-        told = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")[:-1]
-        environment = {key: value for key, _, value in (one.partition(b"=") for one in told)}
-        environment[b"MODELS_DIR"] = os.fsencode(self._folder / "models")
-        with (self._folder / "able.log").open("ab") as log:
-            self._worker = subprocess.Popen(
-                [sys.executable, "-m", "ocr_api.cli.main", "worker", "--no-notifier"],
-                env=environment,
-                stdout=log,
-                stderr=log,
-            )
-        eventually(self.is_able, 30, (self._folder / "able.log").read_text)
-
-    def is_able(self) -> bool:
-        return all(self.view(model)["is_available"] for model in GPU_MODELS)
-
-    def view(self, model: str) -> dict[str, Any]:
-        return dict(self.service.client.get(f"/models/{model}").json())
-
-    def kill_able_worker(self) -> None:
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.wait()
-
-    def order(self, model: str, act: str) -> None:
-        answer = self.service.client.post(f"/models/{model}/{act}?wait=20")
-        assert answer.status_code == 200, answer.text
-
-    def load_only(self, *models: str) -> None:
-        for model in GPU_MODELS:
-            self.order(model, "load" if model in models else "unload")
-
-    def submit(self, kind: str, **options: str) -> str:
-        return self.service.submit(png(PAGES[kind]), model="auto", **options)
-
-    def routed(self, kind: str, **options: str) -> tuple[str, str, dict[str, Any]]:
-        """Model, reason and metadata of a page that was read."""
-        job = completed(self.service, self.submit(kind, **options))
-        metadata = metadata_of(job)
-        return metadata["model"], metadata["route_reason"], metadata
+def submit(fleet: Fleet, kind: str, **options: str) -> str:
+    return fleet.submit(png(PAGES[kind]), model="auto", **options)
 
 
-@contextmanager
-def serving(folder: Path) -> Iterator[Fleet]:
-    put_into_models_dir(folder / "models", *GPU_MODELS)
-    catalog = folder / "own.toml"
-    catalog.write_text("".join(_ENTRY.format(id=model) for model in GPU_MODELS))
-    told = {
-        "CATALOG_FILE": str(catalog),
-        "ALLOW_DOWNLOADS": "false",
-        "HF_HOME": str(folder / "hf"),
-        "MODELS_DIR": str(folder / "none"),
-        "LOG_FORMAT": "json",
-    }
-    with running(folder / "data", told, processes=1) as service:
-        fleet = Fleet(service, folder)
-        try:
-            yield fleet
-        finally:
-            fleet.kill_able_worker()
+def ended(fleet: Fleet, job_id: str) -> dict[str, Any]:
+    """Metadata of the page of a job that must end well."""
+    job = fleet.ended(job_id, 120)
+    assert job["status"] == "completed", job
+    return metadata_of(job)
+
+
+def routed(fleet: Fleet, kind: str, **options: str) -> tuple[str, str, dict[str, Any]]:
+    """Model, reason and metadata of a page that was read."""
+    metadata = ended(fleet, submit(fleet, kind, **options))
+    return metadata["model"], metadata["route_reason"], metadata
+
+
+def load_only(fleet: Fleet, *models: str) -> None:
+    for model in GPU_MODELS:
+        fleet.post(f"/models/{model}/{'load' if model in models else 'unload'}?wait=20")
+
+
+def is_able(fleet: Fleet) -> bool:
+    return all(fleet.get(f"/models/{model}")["is_available"] for model in GPU_MODELS)
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with serving(tmp_path_factory.mktemp("routing")) as fleet:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("routing")
+
+
+@pytest.fixture(scope="module")
+def poor(folder: Path) -> Iterator[Fleet]:
+    """One worker, which has no weights."""
+    put_into_models_dir(folder / "models", *GPU_MODELS)
+    catalog = folder / "own.toml"
+    catalog.write_text("".join(_ENTRY.format(id=model) for model in GPU_MODELS))
+    shared = {
+        "CATALOG_FILE": str(catalog),
+        "ALLOW_DOWNLOADS": "false",
+        "LEASE_SECONDS": "5",
+        "HF_HOME": str(folder / "hf"),
+        "LOG_FORMAT": "json",
+    }
+    with running_fleet(folder, shared) as fleet:
+        fleet.start_worker("poor", MODELS_DIR=str(folder / "none"))
         yield fleet
 
 
 @pytest.fixture(scope="module")
-def fleet(alone: Fleet) -> Fleet:
-    alone.start_able_worker()
-    return alone
+def able(poor: Fleet, folder: Path) -> subprocess.Popen[bytes]:
+    """A second worker, which has the weights."""
+    worker = poor.start_worker("able", MODELS_DIR=str(folder / "models"))
+    eventually(lambda: is_able(poor), 30, lambda: poor.log("able"))
+    return worker
 
 
-def test_cpu_engines_read_where_no_other_model_can_run_and_that_is_told(alone: Fleet) -> None:
-    model, reason, metadata = alone.routed("arabic")
+@pytest.fixture(scope="module")
+def fleet(poor: Fleet, able: subprocess.Popen[bytes]) -> Fleet:
+    """Both workers."""
+    assert able.poll() is None
+    return poor
+
+
+def test_cpu_engines_read_where_no_other_model_can_run_and_that_is_told(poor: Fleet) -> None:
+    model, reason, metadata = routed(poor, "arabic")
     assert (model, metadata["scripts"]) == ("tesseract", ["arabic"])
     assert reason == "Arabic script only; qari is better for such pages but cannot run now"
-    model, reason, metadata = alone.routed("full")
+    model, reason, metadata = routed(poor, "full")
     assert (model, metadata["scripts"], metadata["letters"] > 1500) == ("rapidocr", ["latin"], True)
     assert "got and deepseek are better for such pages" in reason
 
@@ -168,37 +146,39 @@ def test_cpu_engines_read_where_no_other_model_can_run_and_that_is_told(alone: F
 def test_page_goes_to_the_model_made_for_it(
     fleet: Fleet, kind: str, model: str, reason: str
 ) -> None:
-    fleet.load_only()
+    load_only(fleet)
 
-    assert fleet.routed(kind)[:2] == (model, reason)
+    expected = (model, reason)
+    eventually(lambda: routed(fleet, kind)[:2] == expected, 20)  # once all workers know that
 
 
 def test_of_equally_good_models_the_one_in_memory_reads(fleet: Fleet) -> None:
-    fleet.load_only("deepseek")
-    model, reason, _ = fleet.routed("full")
-    assert model == "deepseek"
-    assert reason.endswith("deepseek is loaded already, got, as good for such pages, is not")
-    fleet.load_only("got")
-    assert fleet.routed("full")[0] == "got"
-    assert fleet.routed("two scripts")[0] == "got"
-    assert fleet.routed("full", language="fr")[0] == "deepseek"
-    assert fleet.routed("arabic")[0] == "qari"
+    load_only(fleet, "deepseek")
+    eventually(lambda: routed(fleet, "full")[0] == "deepseek", 20)
+    assert routed(fleet, "full")[1].endswith(
+        "deepseek is loaded already, got, as good for such pages, is not"
+    )
+    assert routed(fleet, "arabic")[0] == "qari"  # memory outweighs nothing that is better
+    load_only(fleet, "got")
+    eventually(lambda: routed(fleet, "two scripts")[0] == "got", 20)
+    assert routed(fleet, "full", language="fr")[0] == "deepseek"
 
 
 def test_worker_hands_pages_on_to_one_that_has_their_model(fleet: Fleet) -> None:
-    with ThreadPoolExecutor(4) as callers:
-        read = list(callers.map(partial(fleet.routed), ["arabic"] * 4))
-    assert {(model, reason) for model, reason, _ in read} == {("qari", "Arabic script only")}
-    handed = [line for line in log_lines(fleet.service, "page_routed") if not line["kept"]]
-    assert [line for line in handed if line["model"] == "qari"]
+    jobs = [submit(fleet, "arabic") for _ in range(4)]
+    read = [ended(fleet, job) for job in jobs]
+    assert {(one["model"], one["route_reason"]) for one in read} == {("qari", "Arabic script only")}
+    lines = [json.loads(line) for line in fleet.log("poor").splitlines() if "page_routed" in line]
+    assert [line for line in lines if (line["model"], line["kept"]) == ("qari", False)]
 
 
-def test_pages_handed_to_a_worker_that_dies_are_read_by_another_model(fleet: Fleet) -> None:
-    fleet.load_only()
-    jobs = [fleet.submit("arabic") for _ in range(3)]
-    fleet.kill_able_worker()
-    for job in jobs:
-        metadata = metadata_of(completed(fleet.service, job))
-        assert metadata["model"] in {"qari", "tesseract"}
-    model, reason, _ = fleet.routed("arabic")
+def test_pages_handed_to_a_worker_that_dies_are_read_by_another_model(
+    fleet: Fleet, able: subprocess.Popen[bytes]
+) -> None:
+    load_only(fleet)
+    jobs = [submit(fleet, "arabic") for _ in range(3)]
+    able.kill()
+    assert {ended(fleet, job)["model"] for job in jobs} <= {"qari", "tesseract"}
+    eventually(lambda: not is_able(fleet), 20)
+    model, reason, _ = routed(fleet, "arabic")
     assert (model, "cannot run now" in reason) == ("tesseract", True)

@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         (),
         description="Models that are loaded at the start and leave for no other, comma-separated.",
     )
+    worker_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Models that a worker reads pages with, loads and fetches weights for, "
+        "comma-separated; empty = all that can run on its machine.",
+    )
     tessdata_prefix: Path | None = Field(
         None, description="Folder with further `.traineddata` files for Tesseract."
     )
@@ -239,6 +244,7 @@ class Settings(BaseSettings):
         "quantization",
         "preload_models",
         "pinned_models",
+        "worker_models",
         "webhook_allowed_networks",
         mode="before",
     )

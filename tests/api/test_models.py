@@ -179,6 +179,14 @@ def test_best_report_prefers_a_worker_that_can() -> None:
     assert best_reports([worker_report("a", m=UNABLE)])["m"].reason == "No GPU here."
 
 
+def test_every_reason_why_no_worker_can_is_told() -> None:
+    left_out = ModelReport(reason="WORKER_MODELS leaves it out.", status="not_found")
+    reports = [worker_report("a", m=UNABLE), *(worker_report(name, m=left_out) for name in "bc")]
+    found = best_reports(reports)["m"]
+    assert found.reason == "No GPU here. WORKER_MODELS leaves it out."
+    assert best_reports([*reports, worker_report("d", m=ABLE)])["m"].reason == ""
+
+
 async def test_models_of_a_dead_worker_are_loaded_nowhere(
     client: httpx.AsyncClient, services: Services
 ) -> None:

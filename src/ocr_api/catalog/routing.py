@@ -62,7 +62,8 @@ class ModelsNow:
     Attributes:
         is_available: It can run, its weights are there, and its loads do not keep failing.
         is_loaded: It is in memory.
-        is_slow: It is made for a GPU, and runs on the processor only.
+        is_slow: A page would take minutes: it is made for a GPU and runs on the processor only, or
+            its weights are still being fetched.
     """
 
     is_available: Callable[[str], bool]

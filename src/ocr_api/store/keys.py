@@ -120,6 +120,10 @@ TEXT_NEWS = "{ocr}:news:text:"
 PAGE_NEWS = "{ocr}:news:page"
 """Channel: the lane in which a page became ready."""
 
+MODEL_NEWS = "{ocr}:news:model"
+"""Channel: `orders` where a switch or a wish came or was decided, `reports` where a worker tells
+something new of its models."""
+
 DELIVERY_NEWS = "{ocr}:news:delivery"
 """Channel: the receiver for which a delivery was queued."""
 
@@ -194,6 +198,7 @@ def lua_names() -> dict[str, str]:
         "model_wishes": MODEL_WISHES,
         "model_turns": MODEL_TURNS,
         "job_news": JOB_NEWS,
+        "model_news": MODEL_NEWS,
         "page_news": PAGE_NEWS,
         "stop_news": STOP_NEWS,
     }

@@ -16,6 +16,11 @@ class OtherWorkers(Protocol):
     """What the other live workers offer, as of their last heartbeats."""
 
     @property
+    def servable(self) -> frozenset[str]:
+        """Models that one of them reads pages with, be it slowly or once weights are fetched."""
+        ...
+
+    @property
     def ready(self) -> frozenset[str]:
         """Models whose weights one of them has, and that run there on the device they need."""
         ...
@@ -30,6 +35,7 @@ class OtherWorkers(Protocol):
 class NoOthers:
     """Stands in where there are no other workers, or nobody knows of them."""
 
+    servable: frozenset[str] = frozenset()
     ready: frozenset[str] = frozenset()
     loaded: frozenset[str] = frozenset()
 
@@ -69,7 +75,7 @@ class AutoChoice:
         return route(traits, self._catalog.routes, now, languages)
 
     def _is_available(self, model: str) -> bool:
-        return model in self._others.ready or self._runs_here(model)
+        return model in self._others.servable or self._runs_here(model)
 
     def _is_loaded(self, model: str) -> bool:
         if model in self._others.loaded:
@@ -80,7 +86,8 @@ class AutoChoice:
     def _is_slow(self, model: str) -> bool:
         if model in self._others.ready:
             return False
-        return self._plan.loading.runs_without_its_gpu(self._catalog.model(model))
+        spec = self._catalog.model(model)
+        return self._plan.loading.runs_without_its_gpu(spec) or not self._runs_here(model)
 
     def _runs_here(self, model: str) -> bool:
         found = self._catalog.availability(model, self._host)

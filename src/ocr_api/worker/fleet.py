@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from ocr_api.store import WorkerReport
+from ocr_api.store import JobStore, WorkerReport
 from ocr_api.worker.change_turns import ChangeTurns
 
 _UNABLE = frozenset({"not_found", "failed"})
@@ -46,14 +45,24 @@ class Fleet:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Among:
     """A worker's place among the others.
+
+    Args:
+        store: Where workers tell how they stand.
+        fleet: The others.
 
     Attributes:
         fleet: What the others have.
         turns: To change what is in memory.
     """
 
-    fleet: Fleet
-    turns: ChangeTurns
+    def __init__(self, store: JobStore, fleet: Fleet) -> None:
+        self._store = store
+        self.fleet = fleet
+        self.turns = ChangeTurns(store, fleet.own)
+
+    async def look(self) -> None:
+        """Sees what the others have now, and holds the turns of this worker."""
+        self.fleet.see(await self._store.workers())
+        await self.turns.keep()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from ocr_api.catalog import AUTO
 from ocr_api.worker.fleet import Fleet
 from ocr_api.worker.loaded_models import LoadedModels
 from ocr_api.worker.weights_keeper import WeightsKeeper
@@ -16,15 +19,26 @@ class LaneGate:
         keeper: Knows of weights.
         models: Know who is in memory.
         fleet: Knows what other workers read.
+        routes: Tells whether a page of `auto` would find a model, here or elsewhere, or is to fail
+            because there is none.
     """
 
-    def __init__(self, keeper: WeightsKeeper, models: LoadedModels, fleet: Fleet) -> None:
+    def __init__(
+        self,
+        keeper: WeightsKeeper,
+        models: LoadedModels,
+        fleet: Fleet,
+        routes: Callable[[], bool],
+    ) -> None:
         self._keeper = keeper
         self._models = models
         self._fleet = fleet
+        self._routes = routes
 
     def is_open(self, lane: str) -> bool:
         """See `Gate`."""
+        if lane == AUTO:
+            return self._routes()
         if self._keeper.is_ready(lane) and self._models.residents.is_open(lane):
             return True
         return lane not in self._fleet.servable and self._is_refused(lane)

@@ -223,6 +223,7 @@ class LoadedModels:
     async def _load(self, spec: ModelSpec, child: ChildProcess) -> None:
         """Loads a model into a fresh child, and notes what came of it."""
         self._loading[spec.id] += 1
+        self.residents.on_change()
         try:
             loaded = self._loaded[spec.id] = await self._ask_to_load(spec, child)
         except OcrApiError as exc:
@@ -232,6 +233,8 @@ class LoadedModels:
             raise
         finally:
             self._loading[spec.id] -= 1
+            self.residents.on_change()
+        self._tasks.start_soon(self._tell_end, child)
         self._failures.forget(spec.id)
         self.residents.measured(spec.id, loaded.memory_mib)
         _log.info(
@@ -243,6 +246,10 @@ class LoadedModels:
             quantization=loaded.quantization,
             quantized_share=loaded.quantized_share,
         )
+
+    async def _tell_end(self, child: ChildProcess) -> None:
+        await child.ended()
+        self.residents.on_change()
 
     async def _ask_to_load(self, spec: ModelSpec, child: ChildProcess) -> ModelLoaded:
         loading = self._plan.loading

@@ -1,13 +1,14 @@
-"""Loads and unloads models, one at a time: makes room, waits for pages in work, ends processes."""
+"""Loads and unloads models: makes room, waits for pages in work, ends processes."""
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from typing import Protocol
 
 import anyio
 
-from ocr_api.errors import ModelDoesNotFitError, OcrApiError
+from ocr_api.errors import ModelDoesNotFitError, ModelLoadError, OcrApiError
 from ocr_api.observability import get_logger
 from ocr_api.worker.load_failures import LoadFailures
 from ocr_api.worker.residents import Residents
@@ -38,7 +39,10 @@ class ModelChildren(Protocol):
 
 
 class ModelChanges:
-    """Changes what is in memory; one change at a time.
+    """Changes what is in memory.
+
+    Room is made for one model at a time. Models that fit beside each other are loaded side by side,
+    so one that takes long keeps only those waiting that need its room.
 
     Args:
         children: The processes.
@@ -52,33 +56,57 @@ class ModelChanges:
         self._children = children
         self._residents = residents
         self._failures = failures
-        self._one_at_a_time = anyio.Lock()
+        self._room = anyio.Lock()
+        self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        self._loads: dict[str, anyio.CancelScope] = {}
+
+    @property
+    def is_making_room(self) -> bool:
+        """A model is leaving."""
+        return self._room.locked()
 
     @property
     def is_under_way(self) -> bool:
-        """A model is being loaded or unloaded."""
-        return self._one_at_a_time.locked()
+        """A model is being loaded, or is leaving."""
+        return self.is_making_room or bool(self._loads)
+
+    def is_loading(self, model: str) -> bool:
+        """A model is being loaded, or waits for its room."""
+        return model in self._loads
 
     async def load(self, model: str) -> None:
         """Loads a model; those that leave for it end their pages in work first.
 
         Raises:
             ModelDoesNotFitError: It fits not even alone, beside the pinned ones.
+            ModelLoadError: It was unloaded meanwhile.
             ReadError: It cannot be loaded.
         """
-        async with self._one_at_a_time:
+        async with self._turns[model]:
             if self._residents.seat(model).is_loaded and self._children.is_running(model):
                 return
-            self.check_possible(model)
-            await self._make_room(model)
-            await self._load(model)
+            self._loads[model] = anyio.CancelScope()
+            try:
+                with self._loads[model] as load:
+                    await self._load_into_room(model)
+            finally:
+                del self._loads[model]
+            if load.cancelled_caught:
+                msg = "The model was unloaded before it was loaded."
+                raise ModelLoadError(msg, model=model)
 
     async def unload(self, model: str) -> bool:
-        """Has a model leave once its pages in work are read; False = it was not loaded."""
-        async with self._one_at_a_time:
+        """Has a model leave once its pages in work are read; False = it was not loaded.
+
+        One that is just being loaded leaves at once.
+        """
+        load = self._loads.get(model)
+        if load is not None:
+            load.cancel()
+        async with self._turns[model], self._room:
             was_loaded = self._children.is_running(model)
             await self._leave(model)
-            return was_loaded
+            return was_loaded or load is not None
 
     def check_possible(self, model: str) -> None:
         """Refuses a model that can never fit.
@@ -95,6 +123,13 @@ class ModelChanges:
         )
         raise ModelDoesNotFitError(msg, model=model)
 
+    async def _load_into_room(self, model: str) -> None:
+        async with self._room:
+            self.check_possible(model)
+            await self._make_room(model)
+            self._residents.begin_load(model)
+        await self._load(model)
+
     async def _make_room(self, model: str) -> None:
         victims = self._residents.room(model).evict
         for victim in victims:
@@ -109,7 +144,6 @@ class ModelChanges:
     async def _load(self, model: str) -> None:
         began_at = time.monotonic()
         took_s: float | None = None
-        self._residents.begin_load(model)
         try:
             await self._start(model)
             took_s = time.monotonic() - began_at
@@ -127,10 +161,11 @@ class ModelChanges:
                 await self._children.start(model)
             except ModelDoesNotFitError as exc:
                 self._residents.needs(model, exc.facts.get("needed_mib"))
-                victim = self._residents.next_to_leave(model)
-                if victim is None:
-                    raise
-                await self._leave(victim)
+                async with self._room:
+                    victim = self._residents.next_to_leave(model)
+                    if victim is None:
+                        raise
+                    await self._leave(victim)
             else:
                 return
 

@@ -13,4 +13,5 @@ if known[5] == known[1] then
 else
   redis.call('HSET', KEY.current_model, 'failed_serves', known[5])
 end
+redis.call('PUBLISH', KEY.model_news, 'orders')
 return 1

@@ -16,4 +16,5 @@ end
 redis.call('HSET', KEY.current_model, 'model', model, 'previous', previous, 'changed_at', stamp(time),
   'since', stamp(time), 'number', next_rank(time), 'state', loads == '1' and 'loading' or 'settled',
   'back_to', back_to, 'back_serves', back_serves)
+redis.call('PUBLISH', KEY.model_news, 'orders')
 return redis.call('HGETALL', KEY.current_model)
