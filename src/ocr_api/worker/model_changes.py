@@ -100,13 +100,18 @@ class ModelChanges:
 
         One that is just being loaded leaves at once.
         """
-        load = self._loads.get(model)
-        if load is not None:
-            load.cancel()
+        was_loading = self.stop_loading(model)
         async with self._turns[model], self._room:
             was_loaded = self._children.is_running(model)
             await self._leave(model)
-            return was_loaded or load is not None
+            return was_loaded or was_loading
+
+    def stop_loading(self, model: str) -> bool:
+        """Has a load in progress fail; False = there is none."""
+        if model not in self._loads:
+            return False
+        self._loads[model].cancel()
+        return True
 
     def check_possible(self, model: str) -> None:
         """Refuses a model that can never fit.

@@ -92,6 +92,8 @@ class ModelFollower:
             if order.number > self._newest.get(order.model, 0):
                 self._newest[order.model] = order.number
                 if order.model in self._parts.served:
+                    if order.action is ModelAction.UNLOAD:
+                        self._parts.reader.models.changes.stop_loading(order.model)
                     tasks.start_soon(self._follow, order)
         if current is not None and not current.is_settled:
             await self._judge(current)
