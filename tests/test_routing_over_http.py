@@ -172,6 +172,13 @@ def test_worker_hands_pages_on_to_one_that_has_their_model(fleet: Fleet) -> None
     assert [line for line in lines if (line["model"], line["kept"]) == ("qari", False)]
 
 
+def test_worker_without_weights_fails_no_page_that_another_can_read(fleet: Fleet) -> None:
+    jobs = [fleet.submit(png(PAGES["arabic"]), model="qari") for _ in range(3)]
+    for job in jobs:
+        metadata = ended(fleet, job)
+        assert (metadata["model"], metadata["route_reason"]) == ("qari", None)
+
+
 def test_pages_handed_to_a_worker_that_dies_are_read_by_another_model(
     fleet: Fleet, able: subprocess.Popen[bytes]
 ) -> None:
