@@ -11,8 +11,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos chaos-switch \
-	memory-cycles checkpoints \
-	verify-weights test-gpu clean
+	memory-cycles checkpoints verify-weights test-gpu clean
 
 setup: $(BIN)/ocr-api
 

@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     cpu_models: bool = Field(
         default=False,
         description="Whether models made for a GPU may run on the CPU where there is none: "
-        "minutes a page.",
+        "minutes a page. `auto` does not choose them there.",
     )
     quantization: Annotated[tuple[QuantizationChoice, ...], NoDecode] = Field(
         (),

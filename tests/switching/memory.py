@@ -18,6 +18,7 @@ from tests.switching.ground import Ground
 
 _PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 _PATIENCE_S = 240.0
+_NEAR_SHARE, _NEAR_MIB = 0.03, 30e6 / (1 << 20)
 
 
 def tree_pss_mib(root: int) -> float:
@@ -32,6 +33,11 @@ def tree_pss_mib(root: int) -> float:
             found = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text())
             total_kib += int(found.group(1)) if found else 0
     return total_kib / 1024
+
+
+def is_back(now_mib: float, start_mib: float) -> bool:
+    """Memory is as it was, within 3 % or 30 MB."""
+    return abs(now_mib - start_mib) <= max(_NEAR_SHARE * start_mib, _NEAR_MIB)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,11 @@ from tests.checkpoints.large_got import size_bytes, write_large_got
 from tests.models.serving import page_bytes
 from tests.service import is_running, small_png
 from tests.switching.ground import running
-from tests.switching.memory import LoadCycles, cycling, tree_pss_mib
+from tests.switching.memory import LoadCycles, cycling, is_back, tree_pss_mib
 from tests.switching.papers import scripted_papers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.processes, pytest.mark.timeout(7200)]
 _CYCLES = int(os.environ.get("CYCLES", "0"))
-_SHARE, _MIB = 0.03, 30.0
-"""So near must the memory come to its start: within the larger of the two."""
 _GB = 1e9
 
 
@@ -38,7 +36,7 @@ async def comes_back(cycles: LoadCycles, count: int) -> float:
         )
         assert not is_running(process)
         assert cycles.processes() == []
-        assert abs(after_mib - start_mib) <= max(_SHARE * start_mib, _MIB)
+        assert is_back(after_mib, start_mib)
         least_mib = min(least_mib, loaded_mib - start_mib)
     return least_mib
 

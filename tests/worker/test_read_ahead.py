@@ -20,7 +20,7 @@ from ocr_api.jobs import JobOptions, MediaType
 from ocr_api.settings import load_settings
 from ocr_api.store import JobStore, StoreLimits, connect
 from ocr_api.weights import Found
-from ocr_api.worker.fleet import Among
+from ocr_api.worker.fleet import Among, Fleet
 from ocr_api.worker.model_scheduler import ModelScheduler, SchedulerView
 from ocr_api.worker.page_reader import PageReader, opened_reader
 from ocr_api.worker.page_steps import PageSource
@@ -182,7 +182,7 @@ async def test_files_of_a_waiting_model_are_read_while_the_loaded_one_has_pages(
         return {"slow": 5, "heavy": 1}
 
     async with connect("redis://127.0.0.1:1/0") as nobody, opened(tmp_path, weights) as reader:
-        among = Among(JobStore(nobody, StoreLimits()), "w1")
+        among = Among(JobStore(nobody, StoreLimits()), Fleet("w1"))
         view = SchedulerView(queue_lengths, lambda _: True, {"slow": 4, "heavy": 4}, among)
         await reader.load("slow")
         assert reader.models.residents.enter("slow")  # a page in work

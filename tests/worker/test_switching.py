@@ -28,6 +28,7 @@ from ocr_api.store import (
     WorkerReport,
     connect,
     connect_listener,
+    decode_result,
     open_blobs,
 )
 from ocr_api.worker.main import Connections, Worker, opened_worker, work_until
@@ -169,6 +170,22 @@ async def test_model_whose_load_always_fails_blocks_nobody(tmp_path: Path) -> No
         jobs = await cluster.ended(8)
     assert [job.status for job in jobs] == [JobStatus.FAILED, JobStatus.COMPLETED] * 4
     assert {job.problem.code for job in jobs[::2] if job.problem} == {"model_load_failed"}
+
+
+async def test_pages_of_auto_leave_a_model_that_cannot_be_loaded(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 60, a={}, broken={"fail_load": True})
+    routes = '[[routes]]\nmodels = ["broken", "a"]\nreason = "any page"\n'
+    catalog.write_text(catalog.read_text() + routes)
+    async with running(tmp_path, 1, catalog) as cluster:
+        for number in range(3):
+            await cluster.submit(number, "auto")
+        for job in await cluster.ended(3):
+            (page,) = await cluster.store.pages(job)
+            assert page.result_key is not None
+            result = decode_result(await cluster.blobs.get(page.result_key))
+            assert (job.status, job.attempts, result.model) == (JobStatus.COMPLETED, 1, "a")
+            assert result.route_reason is not None
+            assert "broken is better for such pages but cannot run now" in result.route_reason
 
 
 async def test_child_killed_while_it_loads_charges_no_page(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ class ModelReport:
         followed: Number of the latest switch or wish about it that was carried out.
         refusal: Why that failed; empty = it did not.
         verified: `make verify-weights` read pages with the very weights that it has or would load.
+        slow: It is made for a GPU, and runs on the processor there.
     """
 
     reason: str = ""
@@ -118,6 +119,7 @@ class ModelReport:
     followed: int = 0
     refusal: str = ""
     verified: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ class Script(StrEnum):
     RETRY = "retry"
     RENEW = "renew"
     ROUTE = "route"
+    UNROUTE = "unroute"
     FINISH = "finish"
     FAIL = "fail"
     RELEASE = "release"

@@ -64,7 +64,7 @@ from ocr_api.worker.planning import (
     store_limits,
     weights_keeper,
 )
-from ocr_api.worker.process_page import Parts, process_claim, refuse_claim
+from ocr_api.worker.process_page import Parts, process_claim, refuse_claim, reroute_claim
 from ocr_api.worker.text_publisher import TextPublisher
 from ocr_api.worker.weights_keeper import WeightsKeeper
 from ocr_api.worker.weights_reports import with_weights
@@ -198,8 +198,9 @@ async def opened_worker(
     plan = reader_plan(settings, host, lambda spec: keeper.found(spec.id))
     plan = replace(plan, residency=await residency_plan(settings, plan.loading, able))
     ready_host = host.with_weights(lambda spec: reasons[spec.id] or keeper.hindrance(spec.id))
-    async with opened_reader(plan, catalog, ready_host) as reader:
-        joints = _Joints(settings, catalog, keeper, reader, reasons)
+    fleet = Fleet(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
+    async with opened_reader(plan, catalog, ready_host, fleet) as reader:
+        joints = _Joints(settings, catalog, keeper, reader, reasons, fleet)
         yield _join(joints, connections)
 
 
@@ -212,18 +213,16 @@ class _Joints:
     keeper: WeightsKeeper
     reader: PageReader
     reasons: Mapping[str, str]
+    fleet: Fleet
 
 
 def _join(joints: _Joints, connections: Connections) -> Worker:
     settings, keeper, plan = joints.settings, joints.keeper, joints.reader.plan
-    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    worker_id = joints.fleet.own
     store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
-    among = Among(store, worker_id)
+    among = Among(store, joints.fleet)
     served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
-    joints.reader.is_elsewhere = lambda model: (
-        bool(joints.reasons[model]) and (model in among.fleet.servable)
-    )
     return Worker(
         id=worker_id,
         parts=Parts(
@@ -236,7 +235,7 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
         ),
         announcements=announcements,
         sweeper=Sweeper(store, connections.blobs, SweepLimits(interval_s=_SWEEP_S)),
-        claiming=Claiming(store, announcements, worker_id, _hands(served, joints, among.fleet)),
+        claiming=Claiming(store, announcements, worker_id, _hands(served, joints)),
         keeper=keeper,
         scheduler=_scheduler(store, served, joints, among),
         among=among,
@@ -245,7 +244,7 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
     )
 
 
-def _hands(served: Sequence[ModelSpec], joints: _Joints, fleet: Fleet) -> Hands:
+def _hands(served: Sequence[ModelSpec], joints: _Joints) -> Hands:
     lanes = [AUTO, *sorted(spec.id for spec in served)]
     models = joints.reader.models
     routed = frozenset(joints.catalog.routed_models)
@@ -253,9 +252,9 @@ def _hands(served: Sequence[ModelSpec], joints: _Joints, fleet: Fleet) -> Hands:
     is_limited = bool(joints.settings.worker_models)
 
     def routes() -> bool:
-        return not is_limited or bool(own) or not routed.isdisjoint(fleet.servable)
+        return not is_limited or bool(own) or not routed.isdisjoint(joints.fleet.servable)
 
-    gate = LaneGate(joints.keeper, models, routes)
+    gate = LaneGate(joints.keeper, models, joints.fleet, routes)
     hands = Hands(lanes, joints.reader.plan.readers + 1, _rounds(served), gate)
     models.residents.on_open = hands.wake
     return hands
@@ -285,6 +284,8 @@ async def _work(worker: Worker, claim: Claim, hand: Hand) -> None:
     refusal = worker.keeper.refusal(claim.model) or worker.parts.reader.models.refusal(claim.model)
     if refusal is None:
         await process_claim(claim, hand, worker.parts)
+    elif claim.route_reason:
+        await reroute_claim(claim, worker.parts)
     else:
         await refuse_claim(claim, refusal, worker.parts)
 
@@ -314,6 +315,7 @@ def _report(worker: Worker, follower: ModelFollower) -> WorkerReport:
             with_weights(found, worker.keeper.state(model)),
             followed=followed.number,
             refusal=followed.refusal,
+            slow=worker.parts.reader.is_slow(model),
         )
     return WorkerReport(
         id=worker.id,
@@ -332,6 +334,15 @@ async def _see_others(worker: Worker) -> None:
     await worker.among.look()
     if fleet.servable != before:
         worker.parts.reader.models.residents.on_open()
+    await _free_stranded_pages(worker)
+
+
+async def _free_stranded_pages(worker: Worker) -> None:
+    """Has pages routed anew that `auto` handed to a worker which is gone."""
+    able = worker.parts.served | worker.among.fleet.servable | {AUTO}
+    for lane, pages in (await worker.parts.store.queue_lengths()).items():
+        if pages and lane not in able:
+            await worker.parts.store.unroute(lane)
 
 
 async def _warm(worker: Worker) -> None:
