@@ -16,7 +16,7 @@ from ocr_api.catalog import load_catalog, this_host
 from ocr_api.jobs import JobOptions, MediaType
 from ocr_api.settings import load_settings
 from ocr_api.store import JobStore, StoreLimits, connect
-from ocr_api.worker.fleet import Among
+from ocr_api.worker.fleet import Among, Fleet
 from ocr_api.worker.loaded_models import model_report
 from ocr_api.worker.model_scheduler import ModelScheduler, SchedulerView
 from ocr_api.worker.page_reader import PageReader, opened_reader
@@ -93,7 +93,7 @@ async def test_idle_model_leaves_where_another_has_outgrown_the_budget(opened: O
         return {}
 
     async with connect("redis://127.0.0.1:1/0") as nobody, opened(130) as reader:
-        among = Among(JobStore(nobody, StoreLimits()), "w1")
+        among = Among(JobStore(nobody, StoreLimits()), Fleet("w1"))
         view = SchedulerView(queue_lengths, lambda _: True, {"grows": 4, "other": 4}, among)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ModelScheduler(reader.models, view).run)
