@@ -133,12 +133,27 @@ def test_docker_context_holds_what_is_installed_and_no_more() -> None:
     assert all((ROOT / name).exists() for name in kept)
 
 
-def test_quick_start_is_tried_line_by_line_in_containers() -> None:
-    readme = (ROOT / "README.md").read_text()
-    block = re.search(r"^```sh\n(docker build.*?)^```", readme, re.MULTILINE | re.DOTALL)
+def lines_of(document: str, beginning: str) -> list[str]:
+    """The lines of the block that begins so, without their comments."""
+    pattern = rf"^```sh\n({re.escape(beginning)}.*?)^```"
+    block = re.search(pattern, (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
     assert block is not None
-    told = [line.partition("  #")[0].strip() for line in block[1].splitlines()]
+    return [line.partition("  #")[0].strip() for line in block[1].splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("document", "beginning", "count"),
+    [
+        ("README.md", "docker build -f Dockerfile.base -t ocr-base:latest . ", 9),
+        ("docs/operations.md", "docker-compose stop", 4),
+        ("docs/operations.md", "docker-compose down --volumes", 4),
+    ],
+)
+def test_lines_of_the_documents_are_tried_in_containers(
+    document: str, beginning: str, count: int
+) -> None:
     story = (ROOT / "tests/containers/test_quick_start.py").read_text()
-    assert len(told) == 9
+    told = lines_of(document, beginning)
+    assert len(told) == count
     for line in told:
         assert all(part in story for part in line.split(" -H ")), line

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -162,7 +161,7 @@ def test_restarted_container_goes_on(stack: Stack, service: str) -> None:
     stack.run(f"docker-compose restart {service}")
     assert stack.ended(job)["status"] == "completed"
     stack.comes_well()
-    assert "current_model" in stack.get("/models/current").json()
+    assert stack.get("/models/current").json()["requested_model"] == "auto"
     KEPT.append(job)
 
 
@@ -174,6 +173,32 @@ def test_jobs_outlive_down_and_up(stack: Stack) -> None:
     for job_id in KEPT:
         assert "character" in result_text(stack.ended(job_id)) or job_id == KEPT[1]
     stack.comes_well()
+
+
+def test_backup_is_restored(stack: Stack) -> None:
+    for line in (
+        "docker-compose stop",
+        "docker-compose run --rm --no-deps -T redis tar -c -C /data . > queue.tar",
+        "docker-compose run --rm --no-deps -T --entrypoint tar worker -c -C /app/data . > data.tar",
+        "docker-compose down --volumes",
+    ):
+        stack.run(in_folder(line, stack))
+    stack.give_queue_to_its_user()
+    for line in (
+        "docker-compose run --rm --no-deps -T redis tar -x -C /data < queue.tar",
+        "docker-compose run --rm --no-deps -T --entrypoint tar worker -x -C /app/data < data.tar",
+        "docker-compose up -d",
+    ):
+        stack.run(in_folder(line, stack))
+    stack.comes_well()
+    assert {stack.ended(job_id)["status"] for job_id in KEPT} == {"completed"}
+    assert "character" in result_text(stack.ended(KEPT[0]))
+    assert "no key" in stack.run("docker-compose exec -T worker ocr-api doctor --audit")
+
+
+def in_folder(line: str, stack: Stack) -> str:
+    """The line with its files in the test's own folder."""
+    return re.sub(r"([<>]) (\w+\.tar)$", rf"\1 {stack.folder}/\2", line)
 
 
 def test_two_workers_share_queue_and_files(stack: Stack) -> None:
