@@ -10,7 +10,8 @@ from anyio.abc import TaskGroup
 
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
-from ocr_api.store import CurrentModel, ModelAction
+from ocr_api.store import Announcements, CurrentModel, ModelAction, ModelWhy
+from ocr_api.worker.fleet import Among
 from ocr_api.worker.model_orders import (
     Followed,
     ModelOrder,
@@ -24,6 +25,7 @@ from ocr_api.worker.weights_keeper import WeightsKeeper
 
 _log = get_logger(__name__)
 _LOOK_S = 0.5
+"""Orders are announced; a lost announcement, and what others make of an order, is seen so late."""
 
 
 class ModelFollower:
@@ -35,15 +37,24 @@ class ModelFollower:
 
     Args:
         parts: Of the worker.
+        announcements: Tell of orders.
         keeper: Of the weights.
+        among: The worker's place among the others.
         tell: Reports at once how the worker stands.
     """
 
     def __init__(
-        self, parts: Parts, keeper: WeightsKeeper, tell: Callable[[], Awaitable[None]]
+        self,
+        parts: Parts,
+        announcements: Announcements,
+        keeper: WeightsKeeper,
+        among: Among,
+        tell: Callable[[], Awaitable[None]],
     ) -> None:
         self._parts = parts
+        self._announcements = announcements
         self._keeper = keeper
+        self._among = among
         self._tell = tell
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         self._newest: dict[str, int] | None = None
@@ -56,13 +67,14 @@ class ModelFollower:
 
     async def run(self) -> None:
         """Follows for ever, through every outage of the store."""
-        async with anyio.create_task_group() as tasks:
-            while True:
-                try:
-                    await self._look(tasks)
-                except StoreError as exc:
-                    _log.info("models_not_followed", code=exc.code)
-                await anyio.sleep(_LOOK_S)
+        with self._announcements.watching_orders() as watch:
+            async with anyio.create_task_group() as tasks:
+                while True:
+                    try:
+                        await self._look(tasks)
+                    except StoreError as exc:
+                        _log.info("models_not_followed", code=exc.code)
+                    await watch.changed(_LOOK_S)
 
     async def _look(self, tasks: TaskGroup) -> None:
         store = self._parts.store
@@ -70,12 +82,18 @@ class ModelFollower:
         orders = orders_of(current, await store.model_wishes())
         if self._newest is None:
             self._newest = passed_over(orders, await store.server_time())
-            self._done = {model: Followed(number) for model, number in self._newest.items()}
+            self._done = {
+                model: Followed(number)
+                for model, number in self._newest.items()
+                if model in self._parts.served
+            }
         self._switch = 0 if current is None else current.number
         for order in orders:
             if order.number > self._newest.get(order.model, 0):
                 self._newest[order.model] = order.number
                 if order.model in self._parts.served:
+                    if order.action is ModelAction.UNLOAD:
+                        self._parts.reader.models.changes.stop_loading(order.model)
                     tasks.start_soon(self._follow, order)
         if current is not None and not current.is_settled:
             await self._judge(current)
@@ -118,7 +136,7 @@ class ModelFollower:
 
     async def _carry_out(self, order: ModelOrder) -> str | None:
         """Gives why it failed; empty = it did not, None = a later order takes its place."""
-        why = {"why": "switch" if order.is_switch else "wish", "number": order.number}
+        why = {"why": _why(order).value, "number": order.number}
         try:
             if order.action is ModelAction.UNLOAD:
                 if await self._parts.reader.unload(order.model):
@@ -126,7 +144,8 @@ class ModelFollower:
                 return ""
             if not await self._fetched(order):
                 return None
-            await self._parts.reader.load(order.model)
+            if not await self._loaded(order):
+                return None
         except OcrApiError as exc:
             told = {"code": exc.code, "detail": exc.detail}
             _log.warning("model_not_loaded", model=order.model, **why, **told)
@@ -145,11 +164,39 @@ class ModelFollower:
         while not self._keeper.is_ready(order.model):
             refusal = self._keeper.refusal(order.model)
             if refusal is not None:
-                raise refusal
+                with self._parts.reader.models.journal.cause(order.model, _why(order)):
+                    raise refusal
             if self._is_superseded(order):
                 return False
             await anyio.sleep(_LOOK_S)
         return True
 
+    async def _loaded(self, order: ModelOrder) -> bool:
+        """Loads a model when others let it; False = a later order takes the place of this one.
+
+        What another worker has loaded drives nothing out here for a switch's sake: pages decide.
+
+        Raises:
+            OcrApiError: It cannot be loaded.
+        """
+        residents = self._parts.reader.models.residents
+        while not self._is_superseded(order):
+            evicts = bool(residents.room(order.model).evict)
+            if order.is_switch and evicts and order.model in self._among.fleet.loaded:
+                return True
+            try:
+                async with self._among.turns.turn(order.model, evicts=evicts) as is_ours:
+                    if is_ours:
+                        await self._parts.reader.load(order.model, _why(order))
+                        return True
+            except StoreError as exc:
+                _log.info("no_turn_to_change", model=order.model, code=exc.code)
+            await anyio.sleep(_LOOK_S)
+        return False
+
     def _is_superseded(self, order: ModelOrder) -> bool:
         return is_superseded(order, self._newest or {}, self._switch)
+
+
+def _why(order: ModelOrder) -> ModelWhy:
+    return ModelWhy.SWITCH if order.is_switch else ModelWhy.WISH
