@@ -196,6 +196,20 @@ def test_backup_is_restored(stack: Stack) -> None:
     assert "no key" in stack.run("docker-compose exec -T worker ocr-api doctor --audit")
 
 
+def test_file_is_carried_into_and_out_of_the_data(stack: Stack) -> None:
+    carried = stack.folder / "qari.tar"
+    carried.write_bytes(bytes(range(256)) * 1000)
+    stack.run(
+        in_folder(
+            "docker-compose exec -T worker sh -c 'cat > /app/data/qari.tar' < qari.tar", stack
+        )
+    )
+    back = "docker-compose exec -T worker cat /app/data/qari.tar > back.tar"
+    stack.run(in_folder(back, stack))
+    assert (stack.folder / "back.tar").read_bytes() == carried.read_bytes()
+    stack.run("docker-compose exec -T worker rm /app/data/qari.tar")
+
+
 def in_folder(line: str, stack: Stack) -> str:
     """The line with its files in the test's own folder."""
     return re.sub(r"([<>]) (\w+\.tar)$", rf"\1 {stack.folder}/\2", line)
