@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_api.worker.residency import Resident, expired, make_room
+from ocr_api.worker.residency import Resident, expired, make_room, one_too_many
 
 residents = st.lists(
     st.builds(
@@ -84,3 +86,13 @@ def test_evictions_make_room_and_spare_the_busy_and_the_pinned(
     if not room.is_possible:
         pinned_mib = sum(resident.memory_mib for resident in found if resident.is_pinned)
         assert needed_mib + pinned_mib > budget_mib
+
+
+def test_idle_model_leaves_where_all_have_outgrown_the_budget() -> None:
+    old, new = Resident("old", 3000, 1.0), Resident("new", 3000, 2.0)
+    assert one_too_many([old, new], 6000) is None
+    assert one_too_many([old, new], 5999) == "old"
+    assert one_too_many([replace(old, is_busy=True), new], 5000) == "new"
+    assert one_too_many([replace(old, is_pinned=True), replace(new, is_busy=True)], 5000) is None
+    assert one_too_many([old], 2000) is None  # nobody would be helped
+    assert one_too_many([], 2000) is None

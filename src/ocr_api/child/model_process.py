@@ -20,7 +20,7 @@ from ocr_api.child.lifetime import die_with_parent
 from ocr_api.child.pixels import mapped_page
 from ocr_api.child.serving import Answer, serve
 from ocr_api.child.stop_orders import StopOrders
-from ocr_api.engines.base import Engine, Footprint, ReadOptions
+from ocr_api.engines.base import Engine, Footprint, ReadOptions, TellsPeak
 from ocr_api.engines.straighten import straighten
 from ocr_api.errors import EngineError, ModelLoadError, OcrApiError
 from ocr_api.messages import (
@@ -51,6 +51,7 @@ class ModelChild:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._engine: Engine | None = None
+        self._is_measured_here = False
 
     def handle(self, message: Message, files: list[int]) -> Answer:
         """Does what the parent asks.
@@ -61,7 +62,7 @@ class ModelChild:
         """
         match message:
             case LoadModel():
-                self._engine, loaded = _load(message)
+                self._engine, loaded, self._is_measured_here = _load(message)
                 return loaded, []
             case ReadPages():
                 return self._read(message, files), []
@@ -90,7 +91,13 @@ class ModelChild:
                 on_text=lambda index, text: self._channel.send(TextRead(index, text)),
                 should_stop=StopOrders(self._channel).includes,
             )
-        return PagesRead(tuple(texts))
+        return PagesRead(tuple(texts), self._peak_mib())
+
+    def _peak_mib(self) -> int | None:
+        """Gives the most that was taken since loading, measured as the load told it."""
+        if isinstance(self._engine, TellsPeak):
+            return self._engine.peak_mib()
+        return _resident_mib() if self._is_measured_here else None
 
 
 def main() -> None:
@@ -104,12 +111,14 @@ def main() -> None:
         serve(channel, ModelChild(channel).handle, _as_engine_error)
 
 
-def _load(message: LoadModel) -> tuple[Engine, ModelLoaded]:
+def _load(message: LoadModel) -> tuple[Engine, ModelLoaded, bool]:
+    """Gives the engine, what to tell of it, and whether its memory was measured here."""
     module_name, _, class_name = message.engine.partition(":")
     try:
         factory = cast("EngineFactory", getattr(importlib.import_module(module_name), class_name))
         engine = factory(message.settings)
-        footprint = engine.load() or Footprint(_resident_mib())
+        told = engine.load()
+        footprint = told or Footprint(_resident_mib())
     except OcrApiError:
         raise
     except Exception as exc:
@@ -122,7 +131,7 @@ def _load(message: LoadModel) -> tuple[Engine, ModelLoaded]:
         footprint.quantization,
         footprint.quantized_share,
     )
-    return engine, loaded
+    return engine, loaded, told is None
 
 
 def _resident_mib() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +88,15 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees what `load` took; the process ends soon after."""
+        ...
+
+
+@runtime_checkable
+class TellsPeak(Protocol):
+    """An engine that knows the most that it has taken on its device since it was loaded."""
+
+    def peak_mib(self) -> int | None:
+        """Gives it, measured as `Footprint.memory_mib` is; None = unknown."""
         ...
 
 

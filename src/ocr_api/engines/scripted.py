@@ -34,12 +34,13 @@ class ScriptedEngine:
     process, `exit` ends it, `hang` never returns and does not ask `should_stop`, `memory` and
     `error` raise, `stop` waits until `should_stop`), `fail_times` (fail only in the first N
     attempts; left out = always), `fail_width_px` (fail only where a page has this width),
-    `attempt` (1.., set by the worker), `load_delay_s`, `fail_load` and `footprint_mib` (settings
-    only).
+    `attempt` (1.., set by the worker), `load_delay_s`, `fail_load`, `footprint_mib` and `peaks_mib`
+    (after the first, second, ... batch; the last one repeats; settings only).
     """
 
     def __init__(self, settings: Mapping[str, object]) -> None:
         self._settings = settings
+        self._batches = 0
 
     def load(self) -> Footprint | None:
         """Waits `load_delay_s`; raises `ModelLoadError` where `fail_load` is set."""
@@ -65,6 +66,7 @@ class ScriptedEngine:
     ) -> Sequence[PageText]:
         """Gives the scripted text a page; see `Engine.read`."""
         script = {**self._settings, **options.extra}
+        self._batches += 1
         if len(pages) > _number(script, "most_pages", float("inf")):
             raise EngineMemoryError("The scripted engine has memory for fewer pages together.")
         written = _texts(script, options, pages)
@@ -81,6 +83,11 @@ class ScriptedEngine:
                 on_text(index, written[index])
             answers.append(_page_text(page, written[index]))
         return answers
+
+    def peak_mib(self) -> int | None:
+        """Gives what `peaks_mib` says of the latest batch; see `TellsPeak`."""
+        peaks = cast("Sequence[int]", self._settings.get("peaks_mib", ()))
+        return peaks[min(self._batches, len(peaks)) - 1] if peaks else None
 
     def close(self) -> None:
         """Does nothing: nothing was taken."""

@@ -86,7 +86,14 @@ class TextRead:
 
 @dataclass(frozen=True, slots=True)
 class PagesRead:
-    """The end of a request: one text a page, in order."""
+    """The end of a request.
+
+    Attributes:
+        texts: One a page, in order.
+        peak_mib: The most that the child has taken on its device since the model was loaded, as
+            `ModelLoaded.memory_mib` is measured; None = unknown.
+    """
 
     texts: tuple[PageText, ...]
+    peak_mib: int | None = None
     kind: Literal["pages_read"] = "pages_read"

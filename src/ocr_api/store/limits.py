@@ -95,7 +95,7 @@ class ModelReport:
         reason: Why the model cannot run there; empty = it can.
         loaded: Instances in memory.
         status: One word for people, e.g. `ready` or `loading`.
-        memory_mib: What one instance takes, measured; None = unknown.
+        memory_mib: The most that one instance was seen to take; None = unknown.
         device: Where it was loaded; None = it never was.
         quantization: With which it was loaded; None = it has none, or never was.
         message: What else there is to know, e.g. why it could not be loaded lately.

@@ -43,7 +43,8 @@ class ModelView(WireModel):
     device: str = Field(description="`cpu` or `cuda`.")
     memory_mib: int | None = Field(
         default=None,
-        description="Memory of one instance on its device: measured once it was loaded.",
+        description="Memory of one instance on its device: the most that was measured, once it was "
+        "loaded.",
     )
     prompt_modes: list[str] = Field(
         default_factory=list[str],

@@ -35,10 +35,12 @@ class BatchEnd:
     Attributes:
         outcomes: Of the pages that have ended.
         again: Pages to be read again, uncharged; their `most` says how many may go together.
+        peak_mib: The most that the child has taken so far; None = unknown.
     """
 
     outcomes: tuple[tuple[PageTicket, PageText | OcrApiError], ...] = ()
     again: tuple[PageTicket, ...] = ()
+    peak_mib: int | None = None
 
     def settle(self) -> None:
         """Tells the pages that have ended; call it once the child is free again."""
@@ -168,7 +170,7 @@ class Batch:
             else (ticket, text)
             for ticket, text in zip(self._tickets, answer.texts, strict=True)
         )
-        return BatchEnd(outcomes)
+        return BatchEnd(outcomes, peak_mib=answer.peak_mib)
 
     def _end_of_stuck(self) -> BatchEnd:
         """The pages whose time was over are at fault; where all are, each is tried alone."""

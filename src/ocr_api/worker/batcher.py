@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -52,6 +52,7 @@ class Batcher:
         tasks: Where batches run, so that none depends on the caller of one page.
         readers: Bounds reading over all models that share the processor; None = the model has
             its own device or share.
+        on_peak: Hears after a batch the most that its child has taken so far, in MiB.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class Batcher:
         plan: BatchPlan,
         tasks: TaskGroup,
         readers: anyio.CapacityLimiter | None = None,
+        on_peak: Callable[[int], None] | None = None,
     ) -> None:
         self.pool = pool
         self._plan = plan
         self._most = min(plan.pages, MAX_FILES)
         self._tasks = tasks
         self._readers = readers
+        self._on_peak = on_peak
         self._waiting: list[PageTicket] = []
         self._on_their_way = 0
         self._asked = 0
@@ -119,6 +122,8 @@ class Batcher:
                 async with self._readers or nullcontext():
                     end = await self._read_next() if self._waiting else BatchEnd()
                 self._waiting[:0] = [ticket for ticket in end.again if not ticket.is_gone]
+                if self._on_peak is not None and end.peak_mib is not None:
+                    self._on_peak(end.peak_mib)
                 end.settle()
             wake = anyio.Event()
             self._idle.append(wake)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
@@ -239,20 +239,21 @@ class LoadedModels:
         )
         grace_s = _SHARED_GRACE_S if is_shared else _GRACE_S
         plan = BatchPlan(spec.batch_pages, instances, grace_s, keeps_loading=is_shared)
-        return Batcher(pool, plan, self._tasks, None if is_shared else self._reading)
+        readers = None if is_shared else self._reading
+        return Batcher(pool, plan, self._tasks, readers, partial(self._note_peak, spec.id))
+
+    def _note_peak(self, model: str, peak_mib: int) -> None:
+        """Notes that reading took more memory than is known; the next heartbeat tells it."""
+        loaded = self._loaded.get(model)
+        if loaded is not None and self.residents.grown(model, peak_mib):
+            self._loaded[model] = replace(loaded, memory_mib=peak_mib)
+            _log.info("model_grew", model=model, memory_mib=peak_mib)
 
     async def _load(self, spec: ModelSpec, child: ChildProcess) -> None:
         """Loads a model into a fresh child, and notes what came of it."""
-        is_first = not (self._loading[spec.id] or self.is_running(spec.id))
-        seat = self.residents.seat(spec.id)
-        if is_first and seat.is_loaded:
-            self.journal.died(spec.id, seat.measured_mib)
-            self.residents.gone(spec.id)
-        self._loading[spec.id] += 1
-        began_at = time.monotonic()
-        self.residents.on_change()
+        is_first, began_at = self._begin_load(spec.id), time.monotonic()
         try:
-            loaded = self._loaded[spec.id] = await self._ask_to_load(spec, child)
+            loaded = await self._ask_to_load(spec, child)
         except OcrApiError as exc:
             self._failures.tell(spec.id, exc.detail)
             self.journal.load_failed(spec.id, exc, time.monotonic() - began_at)
@@ -263,8 +264,7 @@ class LoadedModels:
             self._loading[spec.id] -= 1
             self.residents.on_change()
         self._tasks.start_soon(self._tell_end, child)
-        self._failures.forget(spec.id)
-        self.residents.measured(spec.id, loaded.memory_mib)
+        self._note_loaded(spec.id, loaded)
         if is_first:
             self.journal.loaded(spec.id, time.monotonic() - began_at, loaded.memory_mib)
         _log.info(
@@ -276,6 +276,24 @@ class LoadedModels:
             quantization=loaded.quantization,
             quantized_share=loaded.quantized_share,
         )
+
+    def _begin_load(self, model: str) -> bool:
+        """Notes that a fresh child loads a model; True = no other child has it or loads it."""
+        is_first = not (self._loading[model] or self.is_running(model))
+        seat = self.residents.seat(model)
+        if is_first and seat.is_loaded:
+            self.journal.died(model, seat.measured_mib)
+            self.residents.gone(model)
+        self._loading[model] += 1
+        self.residents.on_change()
+        return is_first
+
+    def _note_loaded(self, model: str, loaded: ModelLoaded) -> None:
+        """Notes what a child says that has loaded; of its memory the most that was ever seen."""
+        self._failures.forget(model)
+        self.residents.measured(model, loaded.memory_mib)
+        known_mib = self.residents.seat(model).measured_mib or 0
+        self._loaded[model] = replace(loaded, memory_mib=max(known_mib, loaded.memory_mib))
 
     async def _tell_end(self, child: ChildProcess) -> None:
         await child.ended()

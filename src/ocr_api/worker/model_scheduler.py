@@ -76,6 +76,8 @@ class ModelScheduler:
         preloaded = self._ready_to_preload()
         if preloaded is not None:
             self._begin(tasks, preloaded, partial(self._models.load, why=ModelWhy.PRELOAD))
+        elif (grown := self._one_too_many()) is not None:
+            self._begin(tasks, grown, partial(self._models.unload, why=ModelWhy.MEMORY))
         elif (model := self._next()) is not None:
             self._begin(tasks, model, self._load_in_turn)
         elif (unused := self._unused()) is not None:
@@ -130,6 +132,12 @@ class ModelScheduler:
                 self._to_preload.remove(model)
                 return model
         return None
+
+    def _one_too_many(self) -> str | None:
+        """Gives a model that leaves because reading took more memory than loading."""
+        model = self._residents.one_too_many()
+        is_wanted = model is None or self._waiting.get(model) or self._changing
+        return None if is_wanted or self._models.changes.is_under_way else model
 
     def _unused(self) -> str | None:
         """Gives a model that leaves because nobody uses it; None = none."""

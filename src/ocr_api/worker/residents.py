@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ocr_api.worker.residency import ResidencyPlan, Resident, Room, expired, make_room
+from ocr_api.worker.residency import (
+    ResidencyPlan,
+    Resident,
+    Room,
+    expired,
+    make_room,
+    one_too_many,
+)
 
 
 @dataclass(slots=True)
@@ -27,7 +34,9 @@ class Seat:
         loaded_at_s: When it was loaded last.
         used_at_s: When a page of it was in work last.
         load_s: Seconds that loading it took last; None = it never was.
-        measured_mib: What one instance took when it was loaded last; None = it never was.
+        measured_mib: The most that one instance was seen to take, since it was loaded first; None =
+            it never was.
+        loaded_mib: What one instance took when it was loaded last.
     """
 
     device: str
@@ -44,6 +53,7 @@ class Seat:
     used_at_s: float = 0.0
     load_s: float | None = None
     measured_mib: int | None = None
+    loaded_mib: int = 0
 
     @property
     def is_present(self) -> bool:
@@ -141,9 +151,18 @@ class Residents:
     def measured(self, model: str, memory_mib: int) -> None:
         """Notes what one instance takes that was loaded just now."""
         seat = self._seats[model]
-        seat.measured_mib = memory_mib
+        seat.loaded_mib = memory_mib
+        self.grown(model, memory_mib)
         if not seat.is_loading:
             self._arrived(seat)
+
+    def grown(self, model: str, peak_mib: int) -> bool:
+        """Notes the most that one instance has taken; False = as much was known."""
+        seat = self._seats[model]
+        if seat.measured_mib is not None and seat.measured_mib >= peak_mib:
+            return False
+        seat.measured_mib = peak_mib
+        return True
 
     def needs(self, model: str, needed_mib: object) -> None:
         """Notes what a child says that one instance needs, where it says so."""
@@ -179,12 +198,28 @@ class Residents:
         if needed_mib is None or not (seat.is_exact or seat.measured_mib is not None):
             # An estimate refuses nothing: where it is larger than all there is, the child decides.
             needed_mib = min(needed_mib or most_mib, most_mib)
+        elif seat.measured_mib is not None and seat.loaded_mib * seat.instances <= most_mib:
+            # Nor does the peak of a model that was loaded within the budget: it is tried alone.
+            needed_mib = min(needed_mib, most_mib)
         return make_room(needed_mib, budget_mib, others)
 
     def next_to_leave(self, model: str) -> str | None:
         """Gives the least recently used model that may leave for another; None = there is none."""
         able = [other for other in self._neighbours(model) if not other.is_pinned]
         return min(able, key=lambda other: other.last_used_s).model if able else None
+
+    def one_too_many(self) -> str | None:
+        """Gives an idle model that leaves because those of its device outgrew the budget."""
+        for device, budget_mib in self.plan.budgets_mib.items():
+            present = [
+                self._resident(model)
+                for model in self._present(self.counted)
+                if self._seats[model].device == device
+            ]
+            model = one_too_many(present, budget_mib)
+            if model is not None:
+                return model
+        return None
 
     def expired(self) -> tuple[str, ...]:
         """Gives the models that nobody has used for long."""

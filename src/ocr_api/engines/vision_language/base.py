@@ -13,7 +13,7 @@ from PIL import Image
 
 from ocr_api.engines.base import Footprint, ReadOptions, stopped_page
 from ocr_api.engines.vision_language.batches import Inputs
-from ocr_api.engines.vision_language.free_memory import free_mib
+from ocr_api.engines.vision_language.free_memory import forget_peak, free_mib, peak_mib
 from ocr_api.engines.vision_language.generation import Answer, Decoding, Listeners, generate
 from ocr_api.engines.vision_language.loading import LoadedModel, load_model
 from ocr_api.engines.vision_language.memory import (
@@ -87,7 +87,12 @@ class VisionLanguageEngine(ABC):
             msg = f"The processor in {settings.folder} cannot be loaded: {exc}"
             raise ModelLoadError(msg) from exc
         self._loaded = load_model(self.model_class(), settings, full_precision=self.unquantized)
+        forget_peak(settings.device)
         return self._loaded.footprint
+
+    def peak_mib(self) -> int | None:
+        """Gives the most that was taken since loading; see `TellsPeak`."""
+        return None if self._settings is None else peak_mib(self._settings.device)
 
     def read(
         self,

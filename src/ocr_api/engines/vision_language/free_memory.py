@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import torch
@@ -25,6 +26,26 @@ def taken_mib(device: str) -> int:
     if device == "cuda":
         return int(torch.cuda.memory_reserved()) // _MIB + CUDA_CONTEXT_MIB
     return _field_mib(Path("/proc/self/status"), "VmRSS:") or 0
+
+
+def forget_peak(device: str) -> None:
+    """Has the peak counted anew from now on."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        return
+    # 5 resets the peak of resident memory: proc(5), clear_refs
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_mib(device: str) -> int | None:
+    """Gives the most that this process has taken on a device since `forget_peak`.
+
+    On the CPU that is its resident memory, mapped files included, as `taken_mib` counts it.
+    """
+    if device == "cuda":
+        return int(torch.cuda.max_memory_reserved()) // _MIB + CUDA_CONTEXT_MIB
+    return _field_mib(Path("/proc/self/status"), "VmHWM:")
 
 
 def _available_mib() -> int | None:
