@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup setup-dev run test check format bench benchmarks bench-queue stress fuzz chaos checkpoints \
-	verify-weights test-gpu clean
+.PHONY: setup setup-dev run test check format bench benchmarks bench-queue stress fuzz chaos \
+	chaos-switch memory-cycles checkpoints verify-weights test-gpu clean
 
 setup: $(BIN)/ocr-api
 
@@ -80,6 +80,15 @@ test-gpu: setup-dev
 # Long: 500 jobs while everything is killed, frozen and cut off; ARGS="--seed 7 --jobs 50" for less
 chaos: setup-dev
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+# Long: 1,000 jobs over four models with 50 switches and 20 unloads, then the same jobs in peace;
+# ARGS="--seed 7 --jobs 100 --switches 5 --unloads 2" for less
+chaos-switch: setup-dev
+	$(BIN)/python -m tests.switching $(ARGS)
+
+# Long: a scripted model and one of more than 1 GB are loaded and unloaded CYCLES times each
+memory-cycles: setup-dev
+	CYCLES=$${CYCLES:-30} $(BIN)/python -m pytest -s tests/switching/test_memory.py
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

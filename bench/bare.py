@@ -6,7 +6,7 @@ import importlib
 from functools import cache
 from pathlib import Path
 
-from ocr_api.catalog import Catalog, load_catalog, route, this_host
+from ocr_api.catalog import Catalog, ModelsNow, load_catalog, route, this_host
 from ocr_api.documents import open_document
 from ocr_api.engines.base import Engine, ReadOptions
 from ocr_api.engines.inspector import PageInspector
@@ -33,7 +33,7 @@ def read_bare(path: str) -> str:
         with open_document(source, media_type) as document:
             page = document.render(request).page
     traits = _inspector().inspect(page)
-    choice = route(traits, _catalog().routes, _can_run)
+    choice = route(traits, _catalog().routes, ModelsNow(_can_run))
     (text,) = _engine(choice.model).read(
         [straighten(page, traits)],
         options=ReadOptions(traits=(traits,)),

@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     cpu_models: bool = Field(
         default=False,
         description="Whether models made for a GPU may run on the CPU where there is none: "
-        "minutes a page.",
+        "minutes a page. `auto` does not choose them there.",
     )
     quantization: Annotated[tuple[QuantizationChoice, ...], NoDecode] = Field(
         (),
@@ -151,6 +151,11 @@ class Settings(BaseSettings):
     pinned_models: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Models that are loaded at the start and leave for no other, comma-separated.",
+    )
+    worker_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Models that a worker reads pages with, loads and fetches weights for, "
+        "comma-separated; empty = all that can run on its machine.",
     )
     tessdata_prefix: Path | None = Field(
         None, description="Folder with further `.traineddata` files for Tesseract."
@@ -239,6 +244,7 @@ class Settings(BaseSettings):
         "quantization",
         "preload_models",
         "pinned_models",
+        "worker_models",
         "webhook_allowed_networks",
         mode="before",
     )

@@ -22,7 +22,7 @@ def page_result(number: int = 1, text: str = ARABIC, model: str = "tesseract") -
         page_number=number,
         model=model,
         text=PageText(640, 480, (Block((line,), box),), warnings=("Cut off.",)),
-        traits=PageTraits(rotation_deg=90, skew_deg=1.234, scripts=(Script.ARABIC,)),
+        traits=PageTraits(rotation_deg=90, skew_deg=1.234, scripts=(Script.ARABIC,), letters=452),
         route_reason="Arabic script",
         duration_s=1.23456,
         warnings=("Rotated.",),

@@ -63,6 +63,7 @@ async def test_completed_job_holds_text_places_and_how_it_was_read(
                 "rotation_deg": 90,
                 "skew_deg": 1.23,
                 "scripts": ["arabic"],
+                "letters": 452,
             }
         ],
     }

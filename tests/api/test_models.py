@@ -179,6 +179,14 @@ def test_best_report_prefers_a_worker_that_can() -> None:
     assert best_reports([worker_report("a", m=UNABLE)])["m"].reason == "No GPU here."
 
 
+def test_every_reason_why_no_worker_can_is_told() -> None:
+    left_out = ModelReport(reason="WORKER_MODELS leaves it out.", status="not_found")
+    reports = [worker_report("a", m=UNABLE), *(worker_report(name, m=left_out) for name in "bc")]
+    found = best_reports(reports)["m"]
+    assert found.reason == "No GPU here. WORKER_MODELS leaves it out."
+    assert best_reports([*reports, worker_report("d", m=ABLE)])["m"].reason == ""
+
+
 async def test_models_of_a_dead_worker_are_loaded_nowhere(
     client: httpx.AsyncClient, services: Services
 ) -> None:
@@ -319,3 +327,23 @@ async def test_switch_to_a_model_that_is_loaded_holds_for_good_at_once(
         current = await services.store.current_model()
         assert current is not None
         assert (current.model, current.is_settled) == (model, is_settled)
+
+
+async def test_events_are_listed_in_stretches(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    for model in ("tesseract", "auto", "tesseract"):
+        await client.post("/models/switch", json={"model": model})
+    body = (await client.get("/models/events?limit=2")).json()
+    assert [event["model"] for event in body["events"]] == ["tesseract", "auto"]
+    assert body["events"][0]["previous_model"] == "auto"
+    rest = (await client.get("/models/events", params={"cursor": body["next_cursor"]})).json()
+    assert [(event["kind"], event["model"]) for event in rest["events"]] == [
+        ("switch", "tesseract")
+    ]
+    assert rest["next_cursor"] is None
+    of_auto = (await client.get("/models/events?model=auto")).json()["events"]
+    assert [event["model"] for event in of_auto] == ["auto"]
+    assert len((await services.store.model_events(limit=9)).events) == 3
+    for wrong in ("limit=0", "limit=501", "cursor=x"):
+        assert_problem(await client.get(f"/models/events?{wrong}"), 422, "invalid_option")

@@ -244,6 +244,7 @@ async def test_openapi_document_names_every_route_and_problem(client: httpx.Asyn
         "/ocr/{job_id}/result",
         "/models",
         "/models/current",
+        "/models/events",
         "/models/{model_id}",
         "/models/{model_id}/load",
         "/models/{model_id}/unload",

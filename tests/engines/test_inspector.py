@@ -95,7 +95,9 @@ def test_small_print_turned_over_is_found(inspector: PageInspector) -> None:
 
 @pytest.mark.parametrize("level", [255, 128, 0])
 def test_even_page_is_blank(inspector: PageInspector, level: int) -> None:
-    assert inspect(inspector, blank(level=level)).is_blank
+    traits = inspect(inspector, blank(level=level))
+
+    assert (traits.is_blank, traits.letters) == (True, 0)
 
 
 def test_grainy_shaded_paper_is_blank(inspector: PageInspector) -> None:
@@ -119,6 +121,41 @@ def test_sparse_page_is_read_to_find_how_it_lies(inspector: PageInspector) -> No
     lying = np.rot90(written("Invoice number 4711", "Hello wonderful world"), k=2)
 
     assert inspect(inspector, lying).rotation_deg == 180
+
+
+@pytest.mark.parametrize("number", ["01", "02", "03", "16"])
+@pytest.mark.parametrize("factor", [0.4, 1.0, 2.0])
+def test_letters_are_counted_about_at_any_resolution(
+    inspector: PageInspector, number: str, factor: float
+) -> None:
+    page = eval_page(number)
+
+    letters = inspect(inspector, scaled(page.pixels(), factor)).letters
+
+    assert letters is not None
+    assert 0.8 <= letters / len("".join(page.text.split())) <= 1.8
+
+
+def test_letters_are_as_many_on_a_page_that_lies_on_its_side(inspector: PageInspector) -> None:
+    pixels = eval_page("01").pixels()
+
+    upright, lying = (inspect(inspector, one).letters for one in (pixels, np.rot90(pixels)))
+
+    assert upright == pytest.approx(lying, rel=0.05)
+
+
+@pytest.mark.parametrize("columns", [2, 6])
+def test_close_print_in_columns_is_neither_blank_nor_light_on_dark(
+    inspector: PageInspector, columns: int
+) -> None:
+    column = scaled(without_margins(eval_page("01").pixels(), kept_px=12), 0.25)
+    printed = np.tile(column, (2 * columns, columns))
+
+    traits = inspect(inspector, printed)
+
+    assert not traits.is_blank
+    assert traits.letters is not None
+    assert traits.letters > 0.5 * 2 * columns**2 * len("".join(eval_page("01").text.split()))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (10_000, 1), (9, 3000), (600, 600)])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from ocr_api.catalog.routing import RouteRule, route
+from ocr_api.catalog.routing import ModelsNow, RouteRule, route
 from ocr_api.engines.base import Engine, ReadOptions
 from ocr_api.engines.inspector import PageInspector
 from ocr_api.engines.rapidocr import RapidOcrEngine
@@ -67,7 +67,7 @@ class Reader:
         """Reads one page."""
         page = page_of(pixels)
         traits = self._inspector.inspect(page)
-        choice = route(traits, self._rules, self._engines.__contains__)
+        choice = route(traits, self._rules, ModelsNow(self._engines.__contains__))
         (text,) = self._engines[choice.model].read(
             [straighten(page, traits)],
             options=ReadOptions(traits=(traits,)),

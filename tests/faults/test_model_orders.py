@@ -31,6 +31,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         one={"text": "by one"},
         two={"text": "by two", "load_delay_s": 0.5},
         broken={"text": "never", "load_delay_s": 0.5, "fail_load": True},
+        hanging={"text": "never", "load_delay_s": 60},
     )
     with running(
         folder / "data", {"CATALOG_FILE": str(catalog), "DEFAULT_MODEL": "one"}, processes=1
@@ -86,6 +87,14 @@ def test_load_that_fails_says_why(service: Service) -> None:
     told = post(service, "/models/broken/load?wait=20")
     assert told["status"] == "failed"
     assert "told not to load" in told["message"]
+
+
+def test_unload_ends_a_load_that_hangs(service: Service) -> None:
+    before = set(service.pids("model child"))
+    post(service, "/models/hanging/load")
+    eventually(lambda: status_of(service, "hanging") == "loading", 10)
+    assert post(service, "/models/hanging/unload?wait=20")["message"] == "'hanging' is unloaded."
+    eventually(lambda: not set(service.pids("model child")) - before, 5)
 
 
 def test_switch_holds_at_once_and_its_model_is_loaded(service: Service) -> None:

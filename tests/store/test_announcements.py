@@ -15,8 +15,10 @@ from ocr_api.store import (
     Announcements,
     EmbeddedServer,
     JobStore,
+    ModelAction,
     StoreLimits,
     Watch,
+    WorkerReport,
     connect,
     connect_listener,
 )
@@ -125,4 +127,34 @@ async def test_the_stop_of_a_job_is_heard_while_any_of_its_pages_is_in_work(
             with news.watching_stops("job-1", watch):
                 pass
             await store.cancel("job-1")
+            assert await hears(watch)
+
+
+async def test_switches_and_wishes_wake_workers(store: JobStore, server_url: str) -> None:
+    async with listening(server_url) as news:
+        with news.watching_orders() as watch:
+            switch = await store.switch_model("got", "qari")
+            assert await hears(watch)
+            await store.settle_switch(switch.number)
+            assert await hears(watch)
+            await store.wish_model("got", ModelAction.UNLOAD)
+            assert await hears(watch)
+            failing = await store.switch_model("deepseek", "qari")
+            assert await hears(watch)
+            await store.fall_back(failing.number, "No room.")
+            assert await hears(watch)
+            await store.report(WorkerReport("w"), 60, is_news=True)
+            assert await hears_nothing(watch)
+
+
+async def test_whoever_watches_models_hears_orders_and_news_of_workers(
+    store: JobStore, server_url: str
+) -> None:
+    async with listening(server_url) as news:
+        with news.watching_models() as watch:
+            await store.report(WorkerReport("w"), 60, is_news=True)
+            assert await hears(watch)
+            await store.report(WorkerReport("w"), 60)
+            assert await hears_nothing(watch)
+            await store.wish_model("got", ModelAction.LOAD)
             assert await hears(watch)

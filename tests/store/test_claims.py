@@ -277,6 +277,36 @@ async def test_route_without_keep_moves_page_to_its_models_lane_uncharged(store:
     assert (moved.model, moved.attempt, moved.charged) == ("qari", 2, 1)
 
 
+async def test_why_a_model_was_chosen_goes_with_the_page_until_it_is_routed_anew(
+    store: JobStore,
+) -> None:
+    await store.create(make_job())
+    claim = await must_claim(store)
+    assert claim.route_reason == ""
+    assert await store.route(claim, model="qari", keep=False, reason="Arabic script: عربي")
+    moved = await must_claim(store, "qari")
+    assert moved.route_reason == "Arabic script: عربي"
+    assert await store.release(moved, charge=False)
+    again = await must_claim(store, "qari")
+    assert again.route_reason == moved.route_reason
+    assert await store.route(again, model="auto", keep=False)
+    assert (await must_claim(store)).route_reason == ""
+
+
+async def test_only_pages_that_auto_brought_into_a_lane_are_routed_anew(redis: Redis) -> None:
+    store = JobStore(redis, StoreLimits(pages_at_once=2))
+    for number in range(5):
+        await store.create(make_job(f"routed-{number}"))
+        claim = await must_claim(store)
+        assert await store.route(claim, model="qari", keep=False, reason="Arabic script")
+        await store.create(make_job(f"named-{number}", "qari"))
+    await store.unroute("qari")
+    assert await store.queue_lengths() == {"auto": 5, "qari": 5}
+    names = {(await must_claim(store)).job.id for _ in range(5)}
+    assert names == {f"routed-{number}" for number in range(5)}
+    await store.unroute("nosuch")
+
+
 async def test_one_call_claims_several_pages_and_no_more_than_asked(store: JobStore) -> None:
     for number in range(5):
         await store.create(make_job(f"job-{number}"))

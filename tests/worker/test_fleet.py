@@ -31,9 +31,11 @@ def test_what_another_can_load_is_servable_and_what_it_cannot_is_not() -> None:
                 ready=ModelReport(),
                 fetched=ModelReport(status="downloading"),
                 broken=ModelReport(status="failed"),
+                crawling=ModelReport(status="loaded", slow=True),
                 lacking=ModelReport(reason="no GPU", status="not_found"),
             )
         ]
     )
     assert fleet.loaded == frozenset()
-    assert fleet.servable == {"ready", "fetched"}
+    assert fleet.servable == {"ready", "fetched", "crawling"}
+    assert fleet.ready == {"ready"}

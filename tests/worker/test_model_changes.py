@@ -20,7 +20,7 @@ from ocr_api.worker.page_reader import PageReader, opened_reader
 from ocr_api.worker.page_steps import PageSource
 from ocr_api.worker.planning import reader_plan
 from ocr_api.worker.residency import ResidencyPlan
-from tests.service import is_running, small_png
+from tests.service import descendants, is_running, small_png
 from tests.worker.residency_catalog import write_catalog
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +39,7 @@ def opened(tmp_path: Path) -> Opened:
         c={},
         slow={"delay_s": 1.0},
         broken={"fail_load": True},
+        hanging={"load_delay_s": 30.0},
     )
 
     @asynccontextmanager
@@ -55,6 +56,11 @@ def opened(tmp_path: Path) -> Opened:
 
 def loaded(reader: PageReader) -> set[str]:
     return {model for model, pids in reader.children().items() if pids and len(model) < 7}
+
+
+def model_pids() -> list[int]:
+    """Model children of this very process."""
+    return [pid for pid, line in descendants(os.getpid()) if "ocr_api.child.model_process" in line]
 
 
 async def read(reader: PageReader, model: str) -> PageResult:
@@ -146,6 +152,45 @@ async def test_child_killed_while_its_model_drains_has_its_page_read_all_the_sam
         assert loaded(reader) == set()
         assert not reader.models.residents.seat("slow").is_present
         await reader.load("a")  # nothing hangs on
+
+
+async def test_model_that_hangs_while_it_loads_keeps_nobody_waiting_who_fits(
+    opened: Opened,
+) -> None:
+    async with opened(130) as reader, anyio.create_task_group() as tasks:
+        tasks.start_soon(reader.load, "hanging")
+        with anyio.fail_after(15):
+            while not reader.state("hanging").is_loading:
+                await anyio.sleep(0.01)
+            await reader.load("a")
+            await reader.load("b")  # in the place of a, as far as memory goes
+        assert reader.state("hanging").is_loading
+        assert loaded(reader) == {"b"}
+        tasks.cancel_scope.cancel()
+
+
+async def test_unload_ends_a_load_in_progress(opened: Opened) -> None:
+    async with opened(100) as reader, anyio.create_task_group() as tasks:
+        refusals: list[str] = []
+
+        async def load() -> None:
+            try:
+                await reader.load("hanging")
+            except ModelLoadError as exc:
+                refusals.append(exc.detail)
+
+        tasks.start_soon(load)
+        with anyio.fail_after(15):
+            while not (pids := model_pids()):
+                await anyio.sleep(0.01)
+            assert await reader.unload("hanging")
+            while not refusals:
+                await anyio.sleep(0.01)
+            await reader.load("a")
+        assert "unloaded before it was loaded" in refusals[0]
+        assert not any(map(is_running, pids))
+        assert not reader.models.residents.seat("hanging").is_present
+        assert reader.models.may_be_loaded("hanging")  # it did not fail
 
 
 async def test_unload_tells_whether_it_was_loaded_and_the_process_is_gone(opened: Opened) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_api.catalog import Catalog, ModelSpec
+from ocr_api.catalog import Catalog, Host, ModelSpec
 from ocr_api.catalog.spec import WeightsSource
 from ocr_api.errors import ModelDoesNotFitError, SettingsError
 from ocr_api.settings import load_settings
@@ -15,7 +15,7 @@ from ocr_api.worker.load_failures import LoadFailures
 from ocr_api.worker.model_changes import ModelChanges
 from ocr_api.worker.model_loading import LoadPlan
 from ocr_api.worker.model_memory import detect_budget_mib, estimate_mib, memory_mib
-from ocr_api.worker.planning import check_model_names, residency_plan
+from ocr_api.worker.planning import check_model_names, hindrances, residency_plan
 from ocr_api.worker.residency import ResidencyPlan
 from ocr_api.worker.residents import Residents, Seat
 
@@ -116,3 +116,24 @@ def test_model_that_does_not_exist_cannot_be_loaded_ahead() -> None:
     check_model_names(load_settings(preload_models="qari"), catalog)
     with pytest.raises(SettingsError, match=r"PINNED_MODELS: .*'quari'. Known: qari"):
         check_model_names(load_settings(pinned_models="quari"), catalog)
+
+
+def test_worker_is_limited_to_models_that_exist() -> None:
+    catalog = Catalog({"qari": SPEC, "other": ModelSpec("other", "Other", "e:C", "")}, ())
+    check_model_names(load_settings(worker_models="qari, other"), catalog)
+    with pytest.raises(SettingsError, match=r"WORKER_MODELS: .*'auto'. Known: qari, other"):
+        check_model_names(load_settings(worker_models="qari,auto"), catalog)
+
+
+def test_limited_worker_says_why_it_serves_no_other_model() -> None:
+    gpu = ModelSpec("gpu", "Large", "e:C", "", device="cuda")
+    catalog = Catalog({"a": ModelSpec("a", "A", "e:C", ""), "b": SPEC, "gpu": gpu}, ())
+    host = Host(has_gpu=False, has_package=lambda _: True)
+    assert set(hindrances(load_settings(), catalog, host).values()) == {
+        "",
+        "Large needs an NVIDIA GPU, and none was found. "
+        "CPU_MODELS=true lets it run on the CPU, slowly.",
+    }
+    found = hindrances(load_settings(worker_models="a"), catalog, host)
+    assert (found["a"], found["b"]) == ("", "WORKER_MODELS leaves it out.")
+    assert "needs an NVIDIA GPU" in found["gpu"]  # what the operator can do least about

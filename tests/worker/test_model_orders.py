@@ -63,6 +63,15 @@ def test_switch_may_yet_succeed() -> None:
     assert switch_refusal(SWITCH, [worker("a", ModelReport(reason="No GPU."))]) == ""
 
 
+def test_worker_that_is_limited_to_other_models_has_no_say_in_a_switch() -> None:
+    left_out = ModelReport(reason="WORKER_MODELS leaves it out.", status="not_found")
+    limited = worker("limited", left_out)
+    assert switch_refusal(SWITCH, [worker("a", FAILED), limited]) == "No room."
+    trying = ModelReport(status="loading", followed=NUMBER - 1)
+    assert switch_refusal(SWITCH, [worker("a", FAILED), limited, worker("b", trying)]) == ""
+    assert switch_refusal(SWITCH, [limited]) == ""
+
+
 def test_weights_that_cannot_be_had_count_as_a_failure() -> None:
     lacking = ModelReport(reason="Not fetched.", followed=NUMBER, refusal="Not fetched.")
     assert switch_refusal(SWITCH, [worker("a", lacking)]) == "Not fetched."

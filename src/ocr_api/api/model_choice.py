@@ -125,7 +125,7 @@ def _best(reports: Sequence[ModelReport]) -> ModelReport:
     memory = [report.memory_mib for report in able if report.memory_mib is not None]
     return replace(
         best,
-        reason=able[0].reason,
+        reason=" ".join(dict.fromkeys(report.reason for report in able)),
         loaded=sum(report.loaded for report in able),
         memory_mib=max(memory, default=None),
     )

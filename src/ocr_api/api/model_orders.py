@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from fastapi import Request
@@ -24,7 +25,8 @@ from ocr_api.store import CurrentModel, ModelAction, Serving
 from ocr_api.wire import ModelActionView, SwitchView
 
 _log = get_logger(__name__)
-_LOOK_AGAIN_S = 0.25
+_LOOK_AGAIN_S = 1.0
+"""A waiter looks this often at least: the end of a worker that was killed is told by nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ async def switch(request: Request, services: Services, model: str, wait: Wait) -
         services.default_model,
         serving=Serving(serving.requested_model, serving.model),
         needs_loading=model != AUTO and status_of_model(picture, model) != "loaded",
+        by=_caller(request),
     )
     _log.info(
         "model_switched",
@@ -111,11 +114,13 @@ async def _wait(
     services: Services, is_over: Callable[[], Awaitable[bool]], patience_s: float
 ) -> None:
     stop_at = anyio.current_time() + patience_s
-    while not await is_over():
-        left_s = stop_at - anyio.current_time()
-        if left_s <= 0 or services.held.is_stopping:
-            return
-        await services.held.wait(min(left_s, _LOOK_AGAIN_S), anyio.sleep_forever)
+    with services.announcements.watching_models() as watch:
+        while not await is_over():
+            left_s = stop_at - anyio.current_time()
+            if left_s <= 0 or services.held.is_stopping:
+                return
+            patience_s = min(left_s, _LOOK_AGAIN_S)
+            await services.held.wait(patience_s, partial(watch.changed, patience_s))
 
 
 async def _switch_is_over(services: Services, switched: CurrentModel) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import cast, get_args
 
 from ocr_api.api.model_choice import ModelPicture
 from ocr_api.catalog import AUTO
-from ocr_api.store import ModelReport, WorkerReport
-from ocr_api.wire import ModelStatus, ModelView, WorkerView
+from ocr_api.store import ModelEvent, ModelReport, WorkerReport
+from ocr_api.wire import ModelEventView, ModelStatus, ModelView, WorkerView
 
 _STATUSES = frozenset(get_args(ModelStatus))
 
@@ -56,6 +57,23 @@ def worker_views(workers: Sequence[WorkerReport], queues: Mapping[str, int]) -> 
         queues: Waiting pages by the model they wait for.
     """
     return [_worker_view(worker, queues) for worker in workers]
+
+
+def event_view(event: ModelEvent) -> ModelEventView:
+    """Gives an event as callers see it."""
+    return ModelEventView(
+        id=event.id,
+        at=datetime.fromtimestamp(event.at, UTC),
+        kind=event.kind,
+        model=event.model,
+        why=event.why,
+        worker=event.worker or None,
+        duration_s=event.duration_s,
+        memory_mib=event.memory_mib,
+        previous_model=event.previous,
+        by=event.by or None,
+        detail=event.detail or None,
+    )
 
 
 def _worker_view(worker: WorkerReport, queues: Mapping[str, int]) -> WorkerView:

@@ -41,6 +41,7 @@ from ocr_api.wire import (
     JobList,
     JobView,
     ModelActionView,
+    ModelEventsView,
     ModelList,
     ModelView,
     ProblemView,
@@ -273,6 +274,14 @@ CURRENT_MODEL: Operation = {
     "summary": "Ask for the current model",
     "response_model": CurrentModelView,
     "responses": {**_ok(CurrentModelView, "The model of jobs that name none."), **_problems()},
+}
+MODEL_EVENTS: Operation = {
+    "summary": "Look back at loads, unloads and switches",
+    "response_model": ModelEventsView,
+    "responses": {
+        **_ok(ModelEventsView, "What became of models, newest first."),
+        **_problems(422),
+    },
 }
 ONE_MODEL: Operation = {
     "summary": "Ask for one model",

@@ -4,7 +4,7 @@ from ocr_api.catalog.availability import Availability, Host, availability
 from ocr_api.catalog.catalog import AUTO, Catalog, load_catalog
 from ocr_api.catalog.host import this_host
 from ocr_api.catalog.resolution import Resolution, resolve_model
-from ocr_api.catalog.routing import RouteChoice, RouteRule, route
+from ocr_api.catalog.routing import ModelsNow, RouteChoice, RouteRule, route
 from ocr_api.catalog.spec import ModelSpec, Quantization, WeightsSource
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Catalog",
     "Host",
     "ModelSpec",
+    "ModelsNow",
     "Quantization",
     "Resolution",
     "RouteChoice",

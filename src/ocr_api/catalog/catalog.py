@@ -50,7 +50,8 @@ class Catalog:
     @property
     def routed_models(self) -> tuple[str, ...]:
         """The ids that `auto` may choose, in the table's order, each once."""
-        return tuple(dict.fromkeys(model for rule in self.routes for model in rule.models))
+        routed = (model for rule in self.routes for tier in rule.tiers for model in tier)
+        return tuple(dict.fromkeys(routed))
 
     def availability(self, model_id: str, host: Host) -> Availability:
         """Tells whether a model, or `auto`, can run on a host.
@@ -123,7 +124,7 @@ def _operator_file(path: Path) -> _OperatorFile:
 
 
 def _check_routes(rules: tuple[RouteRule, ...], models: Mapping[str, ModelSpec]) -> None:
-    for model_id in (routed for rule in rules for routed in rule.models):
+    for model_id in Catalog(models, rules).routed_models:
         if model_id not in models:
             msg = f"CATALOG_FILE: a route names the model '{model_id}', which does not exist."
             raise SettingsError(msg)

@@ -208,6 +208,20 @@ def models_unload_command(
     _order(url, f"/models/{quote(model, safe='')}/unload", None, wait)
 
 
+@models_app.command("events")
+def models_events_command(
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Most events that are shown.")] = 20,
+    url: UrlOption = DEFAULT_URL,
+) -> None:
+    """Show the latest loads, unloads and switches of the service at --url, newest first."""
+    try:
+        outcome = model_service.print_events(url, model, limit)
+    except OcrApiError as exc:
+        _fail(exc)
+    raise typer.Exit(outcome)
+
+
 @models_app.command("pull")
 def models_pull_command(
     *,

@@ -1,4 +1,4 @@
-"""Looks at a page before it is read: blank? upright? level? which scripts?"""
+"""Looks at a page before it is read: blank? upright? level? which scripts? how much print?"""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ class PageInspector:
     def inspect(self, page: PageImage) -> PageTraits:
         """Gives the traits of a page as it was decoded (not yet upright)."""
         if not ink.is_legible_shape(page):
-            return PageTraits(is_blank=True)
+            return PageTraits(is_blank=True, letters=0)
         even, stats = ink.without_specks(_work_image(page))
         if not ink.may_be_writing(stats):
-            return PageTraits(is_blank=True)
+            return PageTraits(is_blank=True, letters=0)
         is_sparse = stats.pieces < _LEAST_PIECES
         skew_deg = 0.0 if is_sparse else estimate_skew_deg(ink.ink_mask(even))
         level = turn_level(even, skew_deg)
@@ -94,6 +94,7 @@ class PageInspector:
             skew_deg=skew_deg,
             scripts=self._find_scripts(level, stats, lie, detected),
             rotation_confidence=lie.confidence,
+            letters=stats.letters,
         )
 
     def close(self) -> None:

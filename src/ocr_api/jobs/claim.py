@@ -22,6 +22,7 @@ class Claim:
         model: The model that the page waits for; `auto` = to be routed.
         worker_id: The claimer.
         left_s: Seconds that the page may still take; None = without a limit.
+        route_reason: Why `auto` chose the model; empty = it did not.
     """
 
     job: Job
@@ -31,6 +32,7 @@ class Claim:
     model: str
     worker_id: str
     left_s: float | None = None
+    route_reason: str = ""
 
     @property
     def is_opening(self) -> bool:

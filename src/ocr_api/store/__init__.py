@@ -22,6 +22,13 @@ from ocr_api.store.limits import (
     limits_of,
 )
 from ocr_api.store.local_files import BlobInfo
+from ocr_api.store.model_events import (
+    ModelEvent,
+    ModelEventKind,
+    ModelEventList,
+    ModelWhy,
+    is_event_cursor,
+)
 from ocr_api.store.names import result_key, upload_key, webhook_body_key
 from ocr_api.store.readiness import LayoutWatch, wait_for_store
 from ocr_api.store.records import decode_result, encode_result
@@ -44,8 +51,12 @@ __all__ = [
     "JobStore",
     "LayoutWatch",
     "ModelAction",
+    "ModelEvent",
+    "ModelEventKind",
+    "ModelEventList",
     "ModelReport",
     "ModelTurn",
+    "ModelWhy",
     "ModelWish",
     "Serving",
     "StoreLimits",
@@ -60,6 +71,7 @@ __all__ = [
     "connect_listener",
     "decode_result",
     "encode_result",
+    "is_event_cursor",
     "limits_of",
     "open_blobs",
     "remove_job",

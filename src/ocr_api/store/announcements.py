@@ -1,4 +1,4 @@
-"""News from the queue: a job changed, a page became ready, a delivery was queued."""
+"""News from the queue: of jobs, pages that became ready, deliveries, and models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ it is given up."""
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
 _ANY_PAGE = ""
-_ALWAYS = (keys.JOB_NEWS, keys.PAGE_NEWS, keys.DELIVERY_NEWS, keys.STOP_NEWS)
+_ALWAYS = (keys.JOB_NEWS, keys.PAGE_NEWS, keys.DELIVERY_NEWS, keys.STOP_NEWS, keys.MODEL_NEWS)
 
 
 class Watch:
@@ -86,6 +86,19 @@ class Announcements:
     def watching_deliveries(self) -> Generator[Watch]:
         """Watches for deliveries that are queued. Try to claim *inside*, then wait."""
         with self._registered(f"{keys.DELIVERY_NEWS}:{_ANY_PAGE}") as watch:
+            yield watch
+
+    @contextmanager
+    def watching_orders(self) -> Generator[Watch]:
+        """Watches for switches and wishes about models. Look at them *inside*, then wait."""
+        with self._registered(f"{keys.MODEL_NEWS}:orders") as watch:
+            yield watch
+
+    @contextmanager
+    def watching_models(self) -> Generator[Watch]:
+        """Watches for such orders, and for what workers tell of their models."""
+        reports = f"{keys.MODEL_NEWS}:reports"
+        with self.watching_orders() as watch, self._registered(reports, watch):
             yield watch
 
     @asynccontextmanager

@@ -34,6 +34,7 @@ _SHARED = frozenset(
         *(keys.SCHEMA, keys.SEQUENCE, keys.JOBS, keys.LANES, keys.DELAYED, keys.LEASES),
         *(keys.ENDED, keys.UNTIDIED, keys.FAIR, keys.WORKER_REPORTS, keys.WORKERS_SEEN),
         *(keys.WORKERS_LIVE, keys.CURRENT_MODEL, keys.MODEL_WISHES, keys.MODEL_TURNS),
+        keys.MODEL_EVENTS,
     }
 )
 _COMPARED_ELSEWHERE = (

@@ -43,6 +43,10 @@ class Commands(Protocol):
 
     async def lrange(self, name: str, start: int, end: int) -> list[bytes]: ...  # noqa: D102
 
+    async def xrevrange(  # noqa: D102
+        self, name: str, highest: str, lowest: str, count: int
+    ) -> list[tuple[bytes, Mapping[bytes, bytes]]]: ...
+
     async def config_get(self, *patterns: str) -> Mapping[str, str]: ...  # noqa: D102
 
     async def pubsub_numsub(self, *channels: str) -> list[tuple[bytes, int]]: ...  # noqa: D102

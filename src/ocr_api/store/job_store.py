@@ -15,6 +15,7 @@ from ocr_api.store.layout import CURRENT, Layout
 from ocr_api.store.lifecycle import Lifecycle
 from ocr_api.store.limits import StoreLimits
 from ocr_api.store.model_choices import ModelChoices
+from ocr_api.store.model_events import ModelEvents
 from ocr_api.store.model_turns import ModelTurns
 from ocr_api.store.pages import Pages
 from ocr_api.store.scripts import Script, Scripts, explain_layout
@@ -35,7 +36,9 @@ WHAT_IS_LOST: Mapping[str, str] = {
 }
 
 
-class JobStore(Jobs, Pages, Workers, ModelChoices, ModelTurns, Lifecycle, Deliveries, Texts):
+class JobStore(
+    Jobs, Pages, Workers, ModelChoices, ModelTurns, ModelEvents, Lifecycle, Deliveries, Texts
+):
     """Everything that the processes tell each other.
 
     Every change is one script call on the server, so it happens whole or not at all; times are
@@ -51,6 +54,7 @@ class JobStore(Jobs, Pages, Workers, ModelChoices, ModelTurns, Lifecycle, Delive
         Workers.__init__(self, redis, scripts)
         ModelChoices.__init__(self, redis, scripts)
         ModelTurns.__init__(self, redis, scripts)
+        ModelEvents.__init__(self, redis, scripts)
         Deliveries.__init__(self, scripts)
         Lifecycle.__init__(self, redis, scripts)
         Texts.__init__(self, redis)

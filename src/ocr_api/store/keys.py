@@ -108,6 +108,9 @@ MODEL_TURNS = "{ocr}:model-turns"
 """Sorted set of workers that change what they have in memory (`<1 where a model leaves for it, else
 0> <worker> <model>`), by the time until which their turn lasts."""
 
+MODEL_EVENTS = "{ocr}:model-events"
+"""Stream, capped: each load, unload and switch of a model, with its time and why."""
+
 JOB_NEWS = "{ocr}:news:job"
 """Channel: the id of a job that changed."""
 
@@ -119,6 +122,10 @@ TEXT_NEWS = "{ocr}:news:text:"
 
 PAGE_NEWS = "{ocr}:news:page"
 """Channel: the lane in which a page became ready."""
+
+MODEL_NEWS = "{ocr}:news:model"
+"""Channel: `orders` where a switch or a wish came or was decided, `reports` where a worker tells
+something new of its models."""
 
 DELIVERY_NEWS = "{ocr}:news:delivery"
 """Channel: the receiver for which a delivery was queued."""
@@ -193,7 +200,9 @@ def lua_names() -> dict[str, str]:
         "current_model": CURRENT_MODEL,
         "model_wishes": MODEL_WISHES,
         "model_turns": MODEL_TURNS,
+        "model_events": MODEL_EVENTS,
         "job_news": JOB_NEWS,
+        "model_news": MODEL_NEWS,
         "page_news": PAGE_NEWS,
         "stop_news": STOP_NEWS,
     }

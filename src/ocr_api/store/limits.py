@@ -26,6 +26,8 @@ class StoreLimits:
         retry_backoff_s: Waits before the second, third, ... attempt; the last one repeats.
         pages_at_once: Page tasks that one script call makes, removes or reads: bounds how long a
             document of thousands of pages keeps the server.
+        model_events_kept: Loads, unloads and switches that are remembered; the server drops older
+            ones in blocks, so it is some more.
     """
 
     lease_s: float = 30.0
@@ -36,6 +38,7 @@ class StoreLimits:
     max_queued_jobs: int = 200_000
     retry_backoff_s: tuple[float, ...] = (0.3, 2.0)
     pages_at_once: int = 500
+    model_events_kept: int = 10_000
 
 
 class LimitSettings(Protocol):
@@ -101,6 +104,7 @@ class ModelReport:
         followed: Number of the latest switch or wish about it that was carried out.
         refusal: Why that failed; empty = it did not.
         verified: `make verify-weights` read pages with the very weights that it has or would load.
+        slow: It is made for a GPU, and runs on the processor there.
     """
 
     reason: str = ""
@@ -115,6 +119,7 @@ class ModelReport:
     followed: int = 0
     refusal: str = ""
     verified: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class ModelChoices:
         *,
         serving: Serving | None = None,
         needs_loading: bool = True,
+        by: str = "",
     ) -> CurrentModel:
         """Makes a model the default.
 
@@ -56,9 +57,10 @@ class ModelChoices:
             serving: What served until now, to which jobs go back should the model fail to load;
                 None = the default itself.
             needs_loading: The switch holds for good only once the model is loaded somewhere.
+            by: Address of the caller, for the record.
         """
         seen = serving or Serving(default, default)
-        arguments = (model, default, seen.requested, seen.model, int(needs_loading))
+        arguments = (model, default, seen.requested, seen.model, int(needs_loading), by)
         reply = await self._scripts.call(Script.SWITCH_MODEL, *arguments)
         return _current(decode_fields(reply))
 

@@ -80,19 +80,26 @@ class Pages:
         reply = cast("list[int]", await self._scripts.call(Script.RENEW, *fences))
         return {claim.name for claim, renewed in zip(own, reply, strict=True) if renewed}
 
-    async def route(self, claim: Claim, *, model: str, keep: bool) -> bool:
+    async def route(self, claim: Claim, *, model: str, keep: bool, reason: str = "") -> bool:
         """Writes which model reads the page.
 
         Args:
             claim: Of the page.
-            model: An id, not `auto`.
+            model: An id; `auto` = the page is to be routed anew.
             keep: The claim goes on. Otherwise the page waits in the lane of `model`, this claim
                 uncharged, and the claim is over.
+            reason: Why `auto` chose it; later claims of the page tell it.
 
         Returns:
             False where the claim is stale; nothing has changed then.
         """
-        return await self._scripts.call(Script.ROUTE, *_fence(claim), model, int(keep)) == 1
+        return await self._scripts.call(Script.ROUTE, *_fence(claim), model, int(keep), reason) == 1
+
+    async def unroute(self, lane: str) -> None:
+        """Has the pages routed anew that wait in a lane because `auto` chose its model."""
+        passed = 0
+        while passed >= 0:
+            passed = cast("int", await self._scripts.call(Script.UNROUTE, lane, passed))
 
     async def finish(self, claim: Claim, result_key: str, warnings: Sequence[str] = ()) -> bool:
         """Commits the result that lies under `result_key`; adds warnings to the job.
@@ -144,8 +151,8 @@ def _fence(claim: Claim) -> tuple[str, int, int]:
 
 
 def _claim(reply: object, worker_id: str) -> Claim:
-    job, number, attempt, charged, model, left_s = cast(
-        "tuple[object, int, int, int, bytes, bytes]", reply
+    job, number, attempt, charged, model, left_s, reason = cast(
+        "tuple[object, int, int, int, bytes, bytes, bytes]", reply
     )
     return Claim(
         job=decode_job(decode_fields(job)),
@@ -155,4 +162,5 @@ def _claim(reply: object, worker_id: str) -> Claim:
         model=model.decode(),
         worker_id=worker_id,
         left_s=float(left_s),
+        route_reason=reason.decode(),
     )

@@ -75,6 +75,7 @@ class Script(StrEnum):
     RETRY = "retry"
     RENEW = "renew"
     ROUTE = "route"
+    UNROUTE = "unroute"
     FINISH = "finish"
     FAIL = "fail"
     RELEASE = "release"
@@ -89,6 +90,7 @@ class Script(StrEnum):
     FALL_BACK = "fall_back"
     RELANE = "relane"
     WISH_MODEL = "wish_model"
+    MODEL_EVENT = "model_event"
     TAKE_TURN = "take_turn"
     QUEUE_LENGTHS = "queue_lengths"
     SCHEMA = "schema"
@@ -184,6 +186,7 @@ def _preamble(limits: StoreLimits, layout: Layout) -> str:
         "pages_at_once": limits.pages_at_once,
         "deliveries_per_receiver": _DELIVERIES_PER_RECEIVER,
         "tries_kept": _TRIES_KEPT,
+        "model_events_kept": limits.model_events_kept,
         "ends_told": keys.ENDS_TOLD,
         "page_timeout_s": limits.page_timeout_s,
         "max_queued_jobs": limits.max_queued_jobs,

@@ -25,11 +25,16 @@ class Workers:
         self._commands = commands(redis)
         self._scripts = scripts
 
-    async def report(self, worker: WorkerReport, ttl_s: float) -> None:
-        """Keeps a worker's heartbeat; it counts as live for `ttl_s` seconds."""
-        await self._scripts.call(
-            Script.REPORT, worker.id, encode_report(worker), ttl_s, _REMEMBERED_S, _MOST_REMEMBERED
-        )
+    async def report(self, worker: WorkerReport, ttl_s: float, *, is_news: bool = False) -> None:
+        """Keeps a worker's heartbeat; it counts as live for `ttl_s` seconds.
+
+        Args:
+            worker: What it says.
+            ttl_s: For so long.
+            is_news: Whoever watches models is woken.
+        """
+        kept = (ttl_s, _REMEMBERED_S, _MOST_REMEMBERED, int(is_news))
+        await self._scripts.call(Script.REPORT, worker.id, encode_report(worker), *kept)
 
     async def workers(self) -> list[WorkerReport]:
         """Gives the last reports of live workers, the latest first."""

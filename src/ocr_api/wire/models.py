@@ -79,6 +79,39 @@ class WorkerView(WireModel):
     queue: int = Field(description="Pages in its hands, and those waiting that it could take.")
 
 
+class ModelEventView(WireModel):
+    """Something that became of a model."""
+
+    id: str
+    at: datetime
+    kind: str = Field(description="`load`, `load_failed`, `unload`, `switch` or `rollback`.")
+    model: str = Field(description="Of a rollback, the one that could not be loaded.")
+    why: str = Field(
+        description="`switch`, `wish` (a caller's), `scheduler` (pages waited), `preload`, `page` "
+        "(its process was started with a page), `keep_alive`, `memory` (what is loaded grew beyond "
+        "the budget), `failure`, or `stop` (of the worker)."
+    )
+    worker: str | None = Field(description="Where; null = everywhere.")
+    duration_s: float | None = Field(
+        description="Of a load, or of an unload with the pages in work that it waited for."
+    )
+    memory_mib: int | None = Field(description="What one instance takes, or took.")
+    previous_model: str | None = Field(
+        description="Of a switch, the one before it; of a rollback, the one that is current again."
+    )
+    by: str | None = Field(description="Address of the caller who switched.")
+    detail: str | None = Field(description="What else there is to know.")
+
+
+class ModelEventsView(WireModel):
+    """What became of models, newest first."""
+
+    events: list[ModelEventView]
+    next_cursor: str | None = Field(
+        description="Pass it as `cursor` for older events; null = none."
+    )
+
+
 class SwitchFailureView(WireModel):
     """A switch that was taken back, since no worker could load its model."""
 

@@ -81,7 +81,9 @@ class PageMetadata(WireModel):
         description="Warnings for programs: `truncated`, `repetition`, `stopped`.",
     )
     route_reason: str | None = Field(
-        default=None, description="Why `auto` chose this model; null = the caller named it."
+        default=None,
+        description="Which pages `auto` takes this model for, and what decided between this and "
+        "others: what is in memory, what cannot run now. Null = the caller named the model.",
     )
     rotation_deg: Rotation | None = Field(
         default=None,
@@ -93,6 +95,11 @@ class PageMetadata(WireModel):
     )
     scripts: list[Script] | None = Field(
         default=None, description="Scripts seen, the dominant one first; null = not inspected."
+    )
+    letters: int | None = Field(
+        default=None,
+        description="About how many letters are printed on the page, by its ink; null = not "
+        "inspected. `auto` takes a page of 1500 or more for a full one.",
     )
 
 
@@ -182,6 +189,7 @@ def page_metadata(page: PageResult) -> PageMetadata:
         rotation_deg=None if traits is None else traits.rotation_deg,
         skew_deg=None if traits is None else round(traits.skew_deg, 2),
         scripts=None if traits is None else list(traits.scripts),
+        letters=None if traits is None else traits.letters,
     )
 
 

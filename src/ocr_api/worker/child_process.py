@@ -125,6 +125,10 @@ class ChildProcess:
         """The child has not ended, as far as is known."""
         return self._process.returncode is None
 
+    async def ended(self) -> None:
+        """Waits until the process is gone, however it ended."""
+        await self._process.wait()
+
     async def request(
         self,
         message: Message,

@@ -20,14 +20,17 @@ from ocr_api.errors import (
 )
 from ocr_api.messages import Failed, ModelLoaded
 from ocr_api.observability import get_logger
-from ocr_api.store import ModelReport
+from ocr_api.store import ModelReport, ModelWhy
+from ocr_api.weights import Found
 from ocr_api.worker.batcher import Batcher, BatchPlan
 from ocr_api.worker.child_pool import ChildPool
 from ocr_api.worker.child_process import ChildProcess
 from ocr_api.worker.load_failures import LoadFailures
 from ocr_api.worker.model_changes import ModelChanges
+from ocr_api.worker.model_journal import ModelJournal
 from ocr_api.worker.model_loading import load_request
 from ocr_api.worker.model_memory import estimate_mib
+from ocr_api.worker.read_ahead import ReadAhead
 from ocr_api.worker.reader_plan import ReaderPlan
 from ocr_api.worker.residents import Residents, Seat
 
@@ -95,6 +98,8 @@ class LoadedModels:
     Attributes:
         residents: Who is in memory.
         changes: Loads and unloads.
+        journal: What became of them.
+        read_ahead: Of the files of the model that comes next.
     """
 
     def __init__(self, plan: ReaderPlan, catalog: Catalog, host: Host, tasks: TaskGroup) -> None:
@@ -109,9 +114,11 @@ class LoadedModels:
         self._failures = LoadFailures(time.monotonic)
         seats = {model: _seat(spec, plan) for model, spec in catalog.models.items()}
         self.residents = Residents(seats, plan.residency, time.monotonic)
-        self.changes = ModelChanges(self, self.residents, self._failures)
+        self.journal = ModelJournal()
+        self.read_ahead = ReadAhead(self._found, tasks)
+        self.changes = ModelChanges(self, self.residents, self._failures, self.journal)
 
-    async def load(self, model: str) -> None:
+    async def load(self, model: str, why: ModelWhy = ModelWhy.WISH) -> None:
         """Loads a model ahead of its first page; does nothing where it is loaded.
 
         Makes room where there is none: the models that leave end their pages in work first.
@@ -123,11 +130,15 @@ class LoadedModels:
         """
         pool = self.batcher(model).pool
         if self.residents.seat(model).instances:
-            await self.changes.load(model)
+            if self.residents.seat(model).is_loaded and self.is_running(model):
+                return
+            with self.read_ahead.reading(model):
+                await self.changes.load(model, why)
         elif not pool.children:
-            await pool.warm()
+            with self.journal.cause(model, why):
+                await pool.warm()
 
-    async def unload(self, model: str) -> bool:
+    async def unload(self, model: str, why: ModelWhy = ModelWhy.WISH) -> bool:
         """Ends a model's processes once its pages in work are read; False = it was not loaded.
 
         Pages that wait for it, now or later, have it loaded again.
@@ -136,7 +147,13 @@ class LoadedModels:
             UnknownModelError: No model has the id.
         """
         self._catalog.model(model)
-        return await self.changes.unload(model)
+        return await self.changes.unload(model, why)
+
+    def note_end(self) -> None:
+        """Notes in the journal that all models leave, because the worker stops."""
+        for model in self._batchers:
+            if self.is_running(model):
+                self.journal.stopped(model, self.residents.seat(model).measured_mib)
 
     def may_be_loaded(self, model: str) -> bool:
         """It fits, and did not fail just now."""
@@ -204,6 +221,10 @@ class LoadedModels:
         batcher = self._batchers.get(model)
         return batcher is not None and (batcher.is_busy or self._loading[model] > 0)
 
+    def _found(self, model: str) -> Found | None:
+        spec = self._catalog.model(model)
+        return None if spec.weights is None else self._plan.loading.find_weights(spec)
+
     def _new_batcher(self, spec: ModelSpec) -> Batcher:
         # A model that one or a few processes serve is dear to load, and has cores or a GPU of its
         # own; of others each reader has one.
@@ -222,18 +243,30 @@ class LoadedModels:
 
     async def _load(self, spec: ModelSpec, child: ChildProcess) -> None:
         """Loads a model into a fresh child, and notes what came of it."""
+        is_first = not (self._loading[spec.id] or self.is_running(spec.id))
+        seat = self.residents.seat(spec.id)
+        if is_first and seat.is_loaded:
+            self.journal.died(spec.id, seat.measured_mib)
+            self.residents.gone(spec.id)
         self._loading[spec.id] += 1
+        began_at = time.monotonic()
+        self.residents.on_change()
         try:
             loaded = self._loaded[spec.id] = await self._ask_to_load(spec, child)
         except OcrApiError as exc:
             self._failures.tell(spec.id, exc.detail)
+            self.journal.load_failed(spec.id, exc, time.monotonic() - began_at)
             if not self.is_running(spec.id):
                 self.residents.gone(spec.id)
             raise
         finally:
             self._loading[spec.id] -= 1
+            self.residents.on_change()
+        self._tasks.start_soon(self._tell_end, child)
         self._failures.forget(spec.id)
         self.residents.measured(spec.id, loaded.memory_mib)
+        if is_first:
+            self.journal.loaded(spec.id, time.monotonic() - began_at, loaded.memory_mib)
         _log.info(
             "model_loaded",
             model=spec.id,
@@ -243,6 +276,10 @@ class LoadedModels:
             quantization=loaded.quantization,
             quantized_share=loaded.quantized_share,
         )
+
+    async def _tell_end(self, child: ChildProcess) -> None:
+        await child.ended()
+        self.residents.on_change()
 
     async def _ask_to_load(self, spec: ModelSpec, child: ChildProcess) -> ModelLoaded:
         loading = self._plan.loading

@@ -44,10 +44,10 @@ from ocr_api.store import (
     open_blobs,
     wait_for_store,
 )
-from ocr_api.worker.change_turns import ChangeTurns
 from ocr_api.worker.claiming import Claiming
 from ocr_api.worker.fleet import Among, Fleet
 from ocr_api.worker.hands import Hand, Hands
+from ocr_api.worker.heartbeat import BEAT_S, TTL_S, Heartbeat
 from ocr_api.worker.lane_gate import LaneGate
 from ocr_api.worker.leases import Leases
 from ocr_api.worker.loaded_models import model_report
@@ -57,18 +57,18 @@ from ocr_api.worker.page_reader import PageReader, opened_reader
 from ocr_api.worker.planning import (
     check_model_names,
     check_quantization,
+    hindrances,
+    is_left_out,
     reader_plan,
     residency_plan,
     store_limits,
     weights_keeper,
 )
-from ocr_api.worker.process_page import Parts, process_claim, refuse_claim
+from ocr_api.worker.process_page import Parts, process_claim, refuse_claim, reroute_claim
 from ocr_api.worker.text_publisher import TextPublisher
 from ocr_api.worker.weights_keeper import WeightsKeeper
 from ocr_api.worker.weights_reports import with_weights
 
-_HEARTBEAT_S = 1.0
-_HEARTBEAT_TTL_S = 4.0
 _RECLAIM_S = 1.0
 _SWEEP_S = 1.0
 _log = get_logger(__name__)
@@ -124,7 +124,12 @@ async def run_worker(settings: Settings) -> None:
 
 
 def _tell_fallback(settings: Settings, catalog: Catalog, host: Host) -> None:
-    """Logs which model serves where the default one cannot run here."""
+    """Logs which model serves where the default one cannot run here.
+
+    Of a worker that is limited to other models nobody expects it.
+    """
+    if is_left_out(settings, settings.default_model):
+        return
     try:
         found = resolve_model(
             None,
@@ -157,14 +162,16 @@ async def work_until(worker: Worker, stop: anyio.Event) -> None:
     """Works until `stop` is set, and lets pages in work end for a while."""
 
     async def tell() -> None:
-        await _report(worker, follower)
+        await heartbeat.tell()
 
-    follower = ModelFollower(worker.parts, worker.keeper, worker.among, tell)
+    follower = ModelFollower(worker.parts, worker.announcements, worker.keeper, worker.among, tell)
+    heartbeat = Heartbeat(worker.parts.store, partial(_report, worker, follower))
+    worker.parts.reader.models.residents.on_change = heartbeat.changed
     async with anyio.create_task_group() as background:
         background.start_soon(worker.announcements.run)
         background.start_soon(worker.parts.leases.keep)
-        background.start_soon(_every, _HEARTBEAT_S, "heartbeat", tell)
-        background.start_soon(_every, _HEARTBEAT_S, "fleet", partial(_see_others, worker))
+        background.start_soon(heartbeat.run)
+        background.start_soon(_every, BEAT_S, "fleet", partial(_see_others, worker))
         background.start_soon(_every, _RECLAIM_S, "reclaim", worker.parts.store.reclaim_expired)
         background.start_soon(worker.sweeper.run)
         background.start_soon(worker.parts.texts.run)
@@ -172,6 +179,7 @@ async def work_until(worker: Worker, stop: anyio.Event) -> None:
         background.start_soon(worker.keeper.run)
         background.start_soon(worker.scheduler.run)
         background.start_soon(follower.run)
+        background.start_soon(worker.parts.reader.models.journal.run, worker.parts.store, worker.id)
         await _work_and_drain(worker, stop)
         background.cancel_scope.cancel()
 
@@ -182,16 +190,17 @@ async def opened_worker(
 ) -> AsyncGenerator[Worker]:
     """Joins the parts of a worker for the time of the context; its children end with it."""
     host = await anyio.to_thread.run_sync(lambda: this_host(allows_cpu_models=settings.cpu_models))
-    reasons = {model: catalog.availability(model, host).reason for model in catalog.models}
+    reasons = hindrances(settings, catalog, host)
     able = [spec for spec in catalog.models.values() if not reasons[spec.id]]
     keeper = weights_keeper(settings, able, JobStore(connections.redis, limits_of(settings)))
     await keeper.look()
     _tell_fallback(settings, catalog, host.with_weights(lambda spec: keeper.state(spec.id).reason))
     plan = reader_plan(settings, host, lambda spec: keeper.found(spec.id))
     plan = replace(plan, residency=await residency_plan(settings, plan.loading, able))
-    ready_host = host.with_weights(lambda spec: keeper.hindrance(spec.id))
-    async with opened_reader(plan, catalog, ready_host) as reader:
-        joints = _Joints(settings, catalog, keeper, reader, reasons)
+    ready_host = host.with_weights(lambda spec: reasons[spec.id] or keeper.hindrance(spec.id))
+    fleet = Fleet(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
+    async with opened_reader(plan, catalog, ready_host, fleet) as reader:
+        joints = _Joints(settings, catalog, keeper, reader, reasons, fleet)
         yield _join(joints, connections)
 
 
@@ -204,14 +213,15 @@ class _Joints:
     keeper: WeightsKeeper
     reader: PageReader
     reasons: Mapping[str, str]
+    fleet: Fleet
 
 
 def _join(joints: _Joints, connections: Connections) -> Worker:
     settings, keeper, plan = joints.settings, joints.keeper, joints.reader.plan
-    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    worker_id = joints.fleet.own
     store = JobStore(connections.redis, store_limits(settings, joints.catalog, plan))
     announcements = Announcements(connections.listener)
-    among = Among(Fleet(worker_id), ChangeTurns(store, worker_id))
+    among = Among(store, joints.fleet)
     served = [spec for spec in joints.catalog.models.values() if not joints.reasons[spec.id]]
     return Worker(
         id=worker_id,
@@ -237,7 +247,14 @@ def _join(joints: _Joints, connections: Connections) -> Worker:
 def _hands(served: Sequence[ModelSpec], joints: _Joints) -> Hands:
     lanes = [AUTO, *sorted(spec.id for spec in served)]
     models = joints.reader.models
-    gate = LaneGate(joints.keeper, models)
+    routed = frozenset(joints.catalog.routed_models)
+    own = routed.intersection(lanes)
+    is_limited = bool(joints.settings.worker_models)
+
+    def routes() -> bool:
+        return not is_limited or bool(own) or not routed.isdisjoint(joints.fleet.servable)
+
+    gate = LaneGate(joints.keeper, models, joints.fleet, routes)
     hands = Hands(lanes, joints.reader.plan.readers + 1, _rounds(served), gate)
     models.residents.on_open = hands.wake
     return hands
@@ -267,6 +284,8 @@ async def _work(worker: Worker, claim: Claim, hand: Hand) -> None:
     refusal = worker.keeper.refusal(claim.model) or worker.parts.reader.models.refusal(claim.model)
     if refusal is None:
         await process_claim(claim, hand, worker.parts)
+    elif claim.route_reason:
+        await reroute_claim(claim, worker.parts)
     else:
         await refuse_claim(claim, refusal, worker.parts)
 
@@ -286,7 +305,8 @@ async def _every(interval_s: float, name: str, act: Callable[[], Awaitable[objec
         await anyio.sleep(interval_s)
 
 
-async def _report(worker: Worker, follower: ModelFollower) -> None:
+def _report(worker: Worker, follower: ModelFollower) -> WorkerReport:
+    """Gives how the worker stands now."""
     models: dict[str, ModelReport] = {}
     for model, reason in worker.reasons.items():
         found = model_report(reason, worker.parts.reader.state(model))
@@ -295,8 +315,9 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
             with_weights(found, worker.keeper.state(model)),
             followed=followed.number,
             refusal=followed.refusal,
+            slow=worker.parts.reader.is_slow(model),
         )
-    report = WorkerReport(
+    return WorkerReport(
         id=worker.id,
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -304,12 +325,24 @@ async def _report(worker: Worker, follower: ModelFollower) -> None:
         busy_pages=worker.parts.leases.count,
         version=__version__,
     )
-    await worker.parts.store.report(report, _HEARTBEAT_TTL_S)
 
 
 async def _see_others(worker: Worker) -> None:
-    worker.among.fleet.see(await worker.parts.store.workers())
-    await worker.among.turns.keep()
+    """Sees what the other workers serve, and claims what that makes possible."""
+    fleet = worker.among.fleet
+    before = fleet.servable
+    await worker.among.look()
+    if fleet.servable != before:
+        worker.parts.reader.models.residents.on_open()
+    await _free_stranded_pages(worker)
+
+
+async def _free_stranded_pages(worker: Worker) -> None:
+    """Has pages routed anew that `auto` handed to a worker which is gone."""
+    able = worker.parts.served | worker.among.fleet.servable | {AUTO}
+    for lane, pages in (await worker.parts.store.queue_lengths()).items():
+        if pages and lane not in able:
+            await worker.parts.store.unroute(lane)
 
 
 async def _warm(worker: Worker) -> None:
@@ -321,9 +354,12 @@ async def _warm(worker: Worker) -> None:
 
 
 async def _leave(worker: Worker) -> None:
-    """Takes the worker off the list."""
-    with anyio.move_on_after(_HEARTBEAT_TTL_S, shield=True):
+    """Takes the worker off the list, and has told what becomes of its models."""
+    models = worker.parts.reader.models
+    models.note_end()
+    with anyio.move_on_after(TTL_S, shield=True):
         try:
+            await models.journal.write(worker.parts.store, worker.id)
             await worker.parts.store.remove_worker(worker.id)
         except StoreError as exc:
             _log.info("worker_not_taken_off", code=exc.code)

@@ -1,15 +1,18 @@
-"""Loads and unloads models, one at a time: makes room, waits for pages in work, ends processes."""
+"""Loads and unloads models: makes room, waits for pages in work, ends processes."""
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from typing import Protocol
 
 import anyio
 
-from ocr_api.errors import ModelDoesNotFitError, OcrApiError
+from ocr_api.errors import ModelDoesNotFitError, ModelLoadError, OcrApiError
 from ocr_api.observability import get_logger
+from ocr_api.store import ModelWhy
 from ocr_api.worker.load_failures import LoadFailures
+from ocr_api.worker.model_journal import ModelJournal
 from ocr_api.worker.residents import Residents
 
 _log = get_logger(__name__)
@@ -38,47 +41,94 @@ class ModelChildren(Protocol):
 
 
 class ModelChanges:
-    """Changes what is in memory; one change at a time.
+    """Changes what is in memory.
+
+    Room is made for one model at a time. Models that fit beside each other are loaded side by side,
+    so one that takes long keeps only those waiting that need its room.
 
     Args:
         children: The processes.
         residents: Who is in memory.
         failures: What could not be loaded.
+        journal: Of what becomes of models; None = one of its own.
     """
 
     def __init__(
-        self, children: ModelChildren, residents: Residents, failures: LoadFailures
+        self,
+        children: ModelChildren,
+        residents: Residents,
+        failures: LoadFailures,
+        journal: ModelJournal | None = None,
     ) -> None:
         self._children = children
         self._residents = residents
         self._failures = failures
-        self._one_at_a_time = anyio.Lock()
+        self._journal = journal or ModelJournal()
+        self._room = anyio.Lock()
+        self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        self._loads: dict[str, anyio.CancelScope] = {}
+
+    @property
+    def is_making_room(self) -> bool:
+        """A model is leaving."""
+        return self._room.locked()
 
     @property
     def is_under_way(self) -> bool:
-        """A model is being loaded or unloaded."""
-        return self._one_at_a_time.locked()
+        """A model is being loaded, or is leaving."""
+        return self.is_making_room or bool(self._loads)
 
-    async def load(self, model: str) -> None:
+    def is_loading(self, model: str) -> bool:
+        """A model is being loaded, or waits for its room."""
+        return model in self._loads
+
+    async def load(self, model: str, why: ModelWhy = ModelWhy.WISH) -> None:
         """Loads a model; those that leave for it end their pages in work first.
+
+        Args:
+            model: Which.
+            why: For the journal.
 
         Raises:
             ModelDoesNotFitError: It fits not even alone, beside the pinned ones.
+            ModelLoadError: It was unloaded meanwhile.
             ReadError: It cannot be loaded.
         """
-        async with self._one_at_a_time:
+        async with self._turns[model]:
             if self._residents.seat(model).is_loaded and self._children.is_running(model):
                 return
-            self.check_possible(model)
-            await self._make_room(model)
-            await self._load(model)
+            with self._journal.cause(model, why):
+                await self._load_unless_unloaded(model)
 
-    async def unload(self, model: str) -> bool:
-        """Has a model leave once its pages in work are read; False = it was not loaded."""
-        async with self._one_at_a_time:
+    async def unload(self, model: str, why: ModelWhy = ModelWhy.WISH) -> bool:
+        """Has a model leave once its pages in work are read; False = it was not loaded.
+
+        One that is just being loaded leaves at once.
+        """
+        was_loading = self.stop_loading(model)
+        async with self._turns[model], self._room:
             was_loaded = self._children.is_running(model)
-            await self._leave(model)
-            return was_loaded
+            with self._journal.cause(model, why):
+                await self._leave(model)
+            return was_loaded or was_loading
+
+    def stop_loading(self, model: str) -> bool:
+        """Has a load in progress fail; False = there is none."""
+        if model not in self._loads:
+            return False
+        self._loads[model].cancel()
+        return True
+
+    async def _load_unless_unloaded(self, model: str) -> None:
+        self._loads[model] = anyio.CancelScope()
+        try:
+            with self._loads[model] as load:
+                await self._load_into_room(model)
+        finally:
+            del self._loads[model]
+        if load.cancelled_caught:
+            msg = "The model was unloaded before it was loaded."
+            raise ModelLoadError(msg, model=model)
 
     def check_possible(self, model: str) -> None:
         """Refuses a model that can never fit.
@@ -95,13 +145,20 @@ class ModelChanges:
         )
         raise ModelDoesNotFitError(msg, model=model)
 
+    async def _load_into_room(self, model: str) -> None:
+        async with self._room:
+            self.check_possible(model)
+            await self._make_room(model)
+            self._residents.begin_load(model)
+        await self._load(model)
+
     async def _make_room(self, model: str) -> None:
         victims = self._residents.room(model).evict
         for victim in victims:
             self._residents.begin_drain(victim)
         try:
             for victim in victims:
-                await self._leave(victim)
+                await self._leave(victim, model)
         finally:
             for victim in victims:
                 self._residents.end_drain(victim)
@@ -109,7 +166,6 @@ class ModelChanges:
     async def _load(self, model: str) -> None:
         began_at = time.monotonic()
         took_s: float | None = None
-        self._residents.begin_load(model)
         try:
             await self._start(model)
             took_s = time.monotonic() - began_at
@@ -127,15 +183,17 @@ class ModelChanges:
                 await self._children.start(model)
             except ModelDoesNotFitError as exc:
                 self._residents.needs(model, exc.facts.get("needed_mib"))
-                victim = self._residents.next_to_leave(model)
-                if victim is None:
-                    raise
-                await self._leave(victim)
+                async with self._room:
+                    victim = self._residents.next_to_leave(model)
+                    if victim is None:
+                        raise
+                    await self._leave(victim, model)
             else:
                 return
 
-    async def _leave(self, model: str) -> None:
+    async def _leave(self, model: str, successor: str = "") -> None:
         """Waits for a model's pages in work, and ends its processes."""
+        began_at = time.monotonic()
         self._residents.begin_drain(model)
         was_running = self._children.is_running(model)
         try:
@@ -149,3 +207,6 @@ class ModelChanges:
             self._residents.end_drain(model)
         if was_running:
             _log.info("model_unloaded", model=model)
+            took_s = time.monotonic() - began_at
+            memory_mib = self._residents.seat(model).measured_mib
+            self._journal.unloaded(model, took_s, memory_mib, successor)

@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
-from ocr_api.store import CurrentModel, ModelAction
+from ocr_api.store import Announcements, CurrentModel, ModelAction, ModelWhy
 from ocr_api.worker.fleet import Among
 from ocr_api.worker.model_orders import (
     Followed,
@@ -25,6 +25,7 @@ from ocr_api.worker.weights_keeper import WeightsKeeper
 
 _log = get_logger(__name__)
 _LOOK_S = 0.5
+"""Orders are announced; a lost announcement, and what others make of an order, is seen so late."""
 
 
 class ModelFollower:
@@ -36,6 +37,7 @@ class ModelFollower:
 
     Args:
         parts: Of the worker.
+        announcements: Tell of orders.
         keeper: Of the weights.
         among: The worker's place among the others.
         tell: Reports at once how the worker stands.
@@ -44,11 +46,13 @@ class ModelFollower:
     def __init__(
         self,
         parts: Parts,
+        announcements: Announcements,
         keeper: WeightsKeeper,
         among: Among,
         tell: Callable[[], Awaitable[None]],
     ) -> None:
         self._parts = parts
+        self._announcements = announcements
         self._keeper = keeper
         self._among = among
         self._tell = tell
@@ -63,13 +67,14 @@ class ModelFollower:
 
     async def run(self) -> None:
         """Follows for ever, through every outage of the store."""
-        async with anyio.create_task_group() as tasks:
-            while True:
-                try:
-                    await self._look(tasks)
-                except StoreError as exc:
-                    _log.info("models_not_followed", code=exc.code)
-                await anyio.sleep(_LOOK_S)
+        with self._announcements.watching_orders() as watch:
+            async with anyio.create_task_group() as tasks:
+                while True:
+                    try:
+                        await self._look(tasks)
+                    except StoreError as exc:
+                        _log.info("models_not_followed", code=exc.code)
+                    await watch.changed(_LOOK_S)
 
     async def _look(self, tasks: TaskGroup) -> None:
         store = self._parts.store
@@ -77,12 +82,18 @@ class ModelFollower:
         orders = orders_of(current, await store.model_wishes())
         if self._newest is None:
             self._newest = passed_over(orders, await store.server_time())
-            self._done = {model: Followed(number) for model, number in self._newest.items()}
+            self._done = {
+                model: Followed(number)
+                for model, number in self._newest.items()
+                if model in self._parts.served
+            }
         self._switch = 0 if current is None else current.number
         for order in orders:
             if order.number > self._newest.get(order.model, 0):
                 self._newest[order.model] = order.number
                 if order.model in self._parts.served:
+                    if order.action is ModelAction.UNLOAD:
+                        self._parts.reader.models.changes.stop_loading(order.model)
                     tasks.start_soon(self._follow, order)
         if current is not None and not current.is_settled:
             await self._judge(current)
@@ -125,7 +136,7 @@ class ModelFollower:
 
     async def _carry_out(self, order: ModelOrder) -> str | None:
         """Gives why it failed; empty = it did not, None = a later order takes its place."""
-        why = {"why": "switch" if order.is_switch else "wish", "number": order.number}
+        why = {"why": _why(order).value, "number": order.number}
         try:
             if order.action is ModelAction.UNLOAD:
                 if await self._parts.reader.unload(order.model):
@@ -153,7 +164,8 @@ class ModelFollower:
         while not self._keeper.is_ready(order.model):
             refusal = self._keeper.refusal(order.model)
             if refusal is not None:
-                raise refusal
+                with self._parts.reader.models.journal.cause(order.model, _why(order)):
+                    raise refusal
             if self._is_superseded(order):
                 return False
             await anyio.sleep(_LOOK_S)
@@ -175,7 +187,7 @@ class ModelFollower:
             try:
                 async with self._among.turns.turn(order.model, evicts=evicts) as is_ours:
                     if is_ours:
-                        await self._parts.reader.load(order.model)
+                        await self._parts.reader.load(order.model, _why(order))
                         return True
             except StoreError as exc:
                 _log.info("no_turn_to_change", model=order.model, code=exc.code)
@@ -184,3 +196,7 @@ class ModelFollower:
 
     def _is_superseded(self, order: ModelOrder) -> bool:
         return is_superseded(order, self._newest or {}, self._switch)
+
+
+def _why(order: ModelOrder) -> ModelWhy:
+    return ModelWhy.SWITCH if order.is_switch else ModelWhy.WISH

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
 from ocr_api.errors import OcrApiError, StoreError
 from ocr_api.observability import get_logger
+from ocr_api.store import ModelWhy
 from ocr_api.worker.fleet import Among
 from ocr_api.worker.lane_waits import LaneWaits
 from ocr_api.worker.loaded_models import LoadedModels
@@ -18,7 +20,7 @@ from ocr_api.worker.scheduling import Lane, Situation, decide
 
 _log = get_logger(__name__)
 _LOOK_S = 0.2
-_LOAD_BASE_S, _LOAD_MIB_A_SECOND = 5.0, 1000.0
+_LOAD_BASE_S, _LOAD_MIB_A_SECOND = 2.0, 2000.0
 """A model that was never loaded: the start of its process, and its weights from a disk."""
 
 
@@ -57,7 +59,7 @@ class ModelScheduler:
         self._waiting: Mapping[str, int] = {}
         plan = self._residents.plan
         self._to_preload = list(dict.fromkeys((*plan.preload, *sorted(plan.pinned))))
-        self._is_changing = False
+        self._changing: set[str] = set()
 
     async def run(self) -> None:
         """Looks and changes for ever, through every outage of the store."""
@@ -71,20 +73,18 @@ class ModelScheduler:
 
     async def _look(self, tasks: TaskGroup) -> None:
         await self._see_queue()
-        if self._is_changing or self._models.changes.is_under_way:
-            return
-        preloaded, unused = self._ready_to_preload(), self._unused()
+        preloaded = self._ready_to_preload()
         if preloaded is not None:
-            self._begin(tasks, preloaded, self._models.load)
+            self._begin(tasks, preloaded, partial(self._models.load, why=ModelWhy.PRELOAD))
         elif (model := self._next()) is not None:
             self._begin(tasks, model, self._load_in_turn)
-        elif unused is not None:
-            self._begin(tasks, unused, self._models.unload)
+        elif (unused := self._unused()) is not None:
+            self._begin(tasks, unused, partial(self._models.unload, why=ModelWhy.KEEP_ALIVE))
 
     def _begin(
         self, tasks: TaskGroup, model: str, change: Callable[[str], Awaitable[object]]
     ) -> None:
-        self._is_changing = True
+        self._changing.add(model)
         tasks.start_soon(self._change, model, change)
 
     async def _see_queue(self) -> None:
@@ -109,14 +109,20 @@ class ModelScheduler:
         except OcrApiError as exc:
             _log.warning("model_not_loaded", model=model, code=exc.code, detail=exc.detail)
         finally:
-            self._is_changing = False
+            self._changing.discard(model)
 
     async def _load_in_turn(self, model: str) -> None:
-        """Loads a model unless others are changing; then the next look decides anew."""
-        evicts = bool(self._residents.room(model).evict)
-        async with self._view.among.turns.turn(model, evicts=evicts, is_alone=True) as is_ours:
+        """Loads a model unless others are changing; then the next look decides anew.
+
+        What others have loaded may have changed since this was decided, so it is decided again.
+        """
+        among, evicts = self._view.among, bool(self._residents.room(model).evict)
+        async with among.turns.turn(model, evicts=evicts, is_alone=True) as is_ours:
             if is_ours:
-                await self._models.load(model)
+                await among.look()
+                await self._see_queue()
+                if any(map(self._is_next, self._waits.lanes([model]))):
+                    await self._models.load(model, ModelWhy.SCHEDULER)
 
     def _ready_to_preload(self) -> str | None:
         for model in self._to_preload:
@@ -129,13 +135,26 @@ class ModelScheduler:
         """Gives a model that leaves because nobody uses it; None = none."""
         expired = self._residents.expired()
         return next(
-            (m for m in expired if not self._waiting.get(m) and self._models.is_running(m)), None
+            (
+                model
+                for model in expired
+                if not (self._waiting.get(model) or self._is_changing(model))
+                and self._models.is_running(model)
+            ),
+            None,
         )
+
+    def _is_changing(self, model: str) -> bool:
+        return model in self._changing or self._models.changes.is_loading(model)
 
     def _next(self) -> str | None:
         """Gives the model to be loaded now; None = none."""
         fairness_s = self._residents.plan.fairness_s
-        able = [model for model in self._counted if self._models.may_be_loaded(model)]
+        able = [
+            model
+            for model in self._counted
+            if self._models.may_be_loaded(model) and not self._is_changing(model)
+        ]
         lanes = sorted(
             self._waits.lanes(able),
             key=lambda lane: (max(lane.oldest_s - fairness_s, 0), lane.waited_s),
@@ -144,6 +163,10 @@ class ModelScheduler:
         for lane in lanes:
             if self._is_next(lane):
                 return lane.model
+        if not self._changing:
+            elsewhere = self._view.among.fleet.loaded
+            likely = (lane.model for lane in lanes if lane.model not in elsewhere)
+            self._models.read_ahead.expect(next(likely, None))
         return None
 
     def _is_next(self, lane: Lane) -> bool:
@@ -152,6 +175,8 @@ class ModelScheduler:
         if not victims:
             is_served = lane.model in self._view.among.fleet.loaded
             return not is_served or lane.waited_s >= load_seconds(self._residents, lane.model)
+        if self._models.changes.is_making_room or any(map(self._is_changing, victims)):
+            return False
         busy = [
             Lane(victim, self._waiting[victim], 0, 0)
             for victim in victims

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskGroup
 
-from ocr_api.catalog import AUTO, Availability, Catalog, Host, RouteChoice, route
+from ocr_api.catalog import AUTO, Availability, Catalog, Host, RouteChoice
 from ocr_api.jobs import PageResult
 from ocr_api.messages import DocumentOpened
 from ocr_api.pages import PageText, PageTraits
+from ocr_api.store import ModelWhy
+from ocr_api.worker.auto_choice import AutoChoice, NoOthers, OtherWorkers
 from ocr_api.worker.child_pool import ChildPool
 from ocr_api.worker.chosen_pages import ChosenPages, choose_pages
 from ocr_api.worker.loaded_models import LoadedModels, ModelState
@@ -58,12 +60,19 @@ class RoutedPage:
 
 @asynccontextmanager
 async def opened_reader(
-    plan: ReaderPlan, catalog: Catalog, host: Host
+    plan: ReaderPlan, catalog: Catalog, host: Host, others: OtherWorkers | None = None
 ) -> AsyncGenerator[PageReader]:
-    """Gives a reader for the time of the context; its children end with it."""
+    """Gives a reader for the time of the context; its children end with it.
+
+    Args:
+        plan: How pages are read.
+        catalog: The models.
+        host: What this machine offers.
+        others: The other workers, to whom pages may be handed on; None = there are none.
+    """
     failure: BaseException | None = None
     async with anyio.create_task_group() as tasks:
-        reader = PageReader(plan, catalog, host, tasks)
+        reader = PageReader(plan, catalog, host, tasks, others or NoOthers())
         try:
             yield reader
         except Exception as exc:  # noqa: BLE001 - raised again outside, not as part of a group
@@ -84,9 +93,17 @@ class PageReader:
         catalog: The models.
         host: What this machine offers.
         tasks: Where pages that wait together are read; see `opened_reader`.
+        others: The other workers.
     """
 
-    def __init__(self, plan: ReaderPlan, catalog: Catalog, host: Host, tasks: TaskGroup) -> None:
+    def __init__(
+        self,
+        plan: ReaderPlan,
+        catalog: Catalog,
+        host: Host,
+        tasks: TaskGroup,
+        others: OtherWorkers,
+    ) -> None:
         self.plan = plan
         self._catalog = catalog
         self._host = host
@@ -99,6 +116,7 @@ class PageReader:
             plan.command("ocr_api.child.inspect_process", plan.environment), size=plan.readers
         )
         self._models = LoadedModels(plan, catalog, host, tasks)
+        self._auto = AutoChoice(catalog, host, plan, self._models, others)
 
     async def open(self, source: PageSource) -> DocumentOpened:
         """Opens a document and counts its pages; `source.page_number` does not matter.
@@ -133,7 +151,7 @@ class PageReader:
             page = await render_page(self._documents, source, self.plan.document_limits)
             try:
                 traits = await self._inspect(page, model, self._left_s(source, model, started_at))
-                choice = self._choose(model, traits)
+                choice = self._choose(source, model, traits)
                 left_s = self._left_s(source, model, started_at, choice.model)
                 return RoutedPage(page, traits, choice, started_at, left_s)
             except BaseException:
@@ -161,9 +179,9 @@ class PageReader:
             warnings=(*routed.page.warnings, *text.warnings),
         )
 
-    async def load(self, model: str) -> None:
+    async def load(self, model: str, why: ModelWhy = ModelWhy.WISH) -> None:
         """Loads a model ahead of its first page; see `LoadedModels.load`."""
-        await self._models.load(model)
+        await self._models.load(model, why)
 
     async def unload(self, model: str) -> bool:
         """Ends a model's processes once its pages in work are read; see `LoadedModels.unload`."""
@@ -181,6 +199,10 @@ class PageReader:
     def availability(self, model: str) -> Availability:
         """Tells whether a model can run here."""
         return self._catalog.availability(model, self._host)
+
+    def is_slow(self, model: str) -> bool:
+        """Tells whether a model that is made for a GPU runs on the processor here."""
+        return self.plan.loading.runs_without_its_gpu(self._catalog.model(model))
 
     async def warm(self) -> None:
         """Starts the children that every page needs, ahead of the first page."""
@@ -224,13 +246,10 @@ class PageReader:
             return None
         return await inspect_page(self._inspectors, page, timeout_s)
 
-    def _choose(self, model: str, traits: PageTraits | None) -> RouteChoice:
+    def _choose(self, source: PageSource, model: str, traits: PageTraits | None) -> RouteChoice:
         if model != AUTO:
-            return RouteChoice(model, "")
-        return route(traits or PageTraits(), self._catalog.routes, self._can_run)
-
-    def _can_run(self, model: str) -> bool:
-        return self.availability(model).is_available and self._models.refusal(model) is None
+            return RouteChoice(model, source.route_reason)
+        return self._auto.choose(traits or PageTraits(), source.options.languages)
 
     async def _read(
         self, source: PageSource, routed: RoutedPage, sink: TextSink | None

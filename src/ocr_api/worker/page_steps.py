@@ -68,6 +68,7 @@ class PageSource:
         document: Names the document, so that a child can keep it open; empty = it does not.
         password: Opens an encrypted document; never logged.
         left_s: Seconds that the page may still take; None = as the reader's plan says.
+        route_reason: Why `auto` chose the model that is to read it; empty = it did not.
     """
 
     descriptor: int
@@ -78,6 +79,7 @@ class PageSource:
     document: str = ""
     password: str | None = field(default=None, repr=False)
     left_s: float | None = None
+    route_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from ocr_api.catalog import Catalog, Host, ModelSpec
 from ocr_api.errors import SettingsError
+from ocr_api.observability import get_logger
 from ocr_api.settings import MIB, Settings, usable_cores
 from ocr_api.store import JobStore, StoreLimits, limits_of
 from ocr_api.weights import DownloadRule, WeightsLookup, look_at_weights, weights_places
@@ -28,6 +29,8 @@ from ocr_api.worker.weights_download import download_command, fetch_weights
 from ocr_api.worker.weights_keeper import WeightsKeeper
 
 _BYTES_PER_PIXEL = 3
+_LEFT_OUT = "WORKER_MODELS leaves it out."
+_log = get_logger(__name__)
 
 
 def check_quantization(settings: Settings, catalog: Catalog) -> None:
@@ -44,17 +47,37 @@ def check_quantization(settings: Settings, catalog: Catalog) -> None:
 
 
 def check_model_names(settings: Settings, catalog: Catalog) -> None:
-    """Refuses models to be loaded ahead that don't exist.
+    """Refuses models to be served or loaded ahead that don't exist.
+
+    One that is to be loaded ahead and is not among those that are served is only logged: workers
+    of unequal WORKER_MODELS often share their other settings.
 
     Raises:
-        SettingsError: PRELOAD_MODELS or PINNED_MODELS names a model that is not in the catalog.
+        SettingsError: WORKER_MODELS, PRELOAD_MODELS or PINNED_MODELS names a model that is not in
+            the catalog.
     """
-    for name in ("preload_models", "pinned_models"):
+    for name in ("worker_models", "preload_models", "pinned_models"):
         for model in getattr(settings, name):
             if model not in catalog.models:
                 known = ", ".join(spec.id for spec in catalog.listed)
                 msg = f"{name.upper()}: there is no model '{model}'. Known: {known}."
                 raise SettingsError(msg)
+            if is_left_out(settings, model):
+                _log.warning("model_not_loaded_ahead", model=model, setting=name.upper())
+
+
+def is_left_out(settings: Settings, model: str) -> bool:
+    """Tells whether the worker is limited to other models."""
+    return bool(settings.worker_models) and model not in settings.worker_models
+
+
+def hindrances(settings: Settings, catalog: Catalog, host: Host) -> dict[str, str]:
+    """Gives by model why this worker does not serve it; empty = it does."""
+    return {
+        model: catalog.availability(model, host).reason
+        or (_LEFT_OUT if is_left_out(settings, model) else "")
+        for model in catalog.models
+    }
 
 
 async def residency_plan(

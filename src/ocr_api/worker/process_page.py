@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import anyio
 
+from ocr_api.catalog import AUTO
 from ocr_api.errors import EngineError, OcrApiError, StoreError, StoreSchemaError
 from ocr_api.jobs import Claim, PageRanges, PageResult, Problem
 from ocr_api.observability import get_logger
@@ -71,6 +72,12 @@ async def refuse_claim(claim: Claim, error: OcrApiError, parts: Parts) -> None:
     """Fails a page for good without a look at it, e.g. because its model cannot be had."""
     with parts.leases.held(claim):
         await _record_failure(claim, error, parts, final=True)
+
+
+async def reroute_claim(claim: Claim, parts: Parts) -> None:
+    """Has a page routed anew whose model, chosen by `auto`, cannot be had after all."""
+    with parts.leases.held(claim):
+        await _patiently(lambda: parts.store.route(claim, model=AUTO, keep=False))
 
 
 async def _work_on(claim: Claim, hand: Hand, parts: Parts) -> Claim | None:
@@ -140,7 +147,11 @@ async def _take_route(claim: Claim, routed: RoutedPage, hand: Hand, parts: Parts
     if is_served and model == claim.model:
         return True
     keep = is_served and hand.move(model)
-    is_ours = await _patiently(lambda: parts.store.route(claim, model=model, keep=keep))
+    reason = routed.choice.reason
+    _log.info("page_routed", claim=claim.name, model=model, reason=reason, kept=keep)
+    is_ours = await _patiently(
+        lambda: parts.store.route(claim, model=model, keep=keep, reason=reason)
+    )
     return is_ours and keep
 
 
@@ -214,6 +225,7 @@ async def _source(claim: Claim, descriptor: int, parts: Parts) -> PageSource:
         document=job.id,
         password=await parts.store.password(job),
         left_s=claim.left_s,
+        route_reason=claim.route_reason,
     )
 
 

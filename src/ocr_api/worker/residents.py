@@ -75,6 +75,10 @@ class Residents:
         seats: By model.
         plan: The operator's.
         clock: Seconds by any clock.
+
+    Attributes:
+        on_open: Called when a lane may be open that was closed.
+        on_change: Called when there is something new to tell of a model.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Residents:
         self.plan = plan
         self._clock = clock
         self.on_open: Callable[[], None] = _nothing
+        self.on_change: Callable[[], None] = _nothing
 
     @property
     def counted(self) -> tuple[str, ...]:
@@ -121,11 +126,13 @@ class Residents:
     def begin_load(self, model: str) -> None:
         """Notes that a model is being loaded: its room is taken."""
         self._seats[model].is_loading = True
+        self.on_change()
 
     def end_load(self, model: str, *, load_s: float | None) -> None:
         """Notes that a model was loaded, in so many seconds; None = it could not be."""
         seat = self._seats[model]
         seat.is_loading = False
+        self.on_change()
         if load_s is not None:
             seat.ended, seat.load_s = 0, load_s
             seat.loaded_at_s = self._clock()
@@ -148,10 +155,12 @@ class Residents:
     def begin_drain(self, model: str) -> None:
         """Closes a model's lane; its pages in work go on."""
         self._seats[model].is_draining = True
+        self.on_change()
 
     def end_drain(self, model: str) -> None:
         """Ends the draining; the lane is open again where the model is there still."""
         self._seats[model].is_draining = False
+        self.on_change()
         self.on_open()
 
     def gone(self, model: str) -> None:

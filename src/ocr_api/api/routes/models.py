@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from ocr_api.api.answers import json_response
 from ocr_api.api.body import read_model
 from ocr_api.api.model_choice import default_choice, look_at_models, requested_by_default
 from ocr_api.api.model_orders import act, switch
-from ocr_api.api.model_views import model_view, status_of_model, worker_views
-from ocr_api.api.openapi import CURRENT_MODEL, LOAD, MODEL_LIST, ONE_MODEL, SWITCH, UNLOAD
+from ocr_api.api.model_views import event_view, model_view, status_of_model, worker_views
+from ocr_api.api.openapi import (
+    CURRENT_MODEL,
+    LOAD,
+    MODEL_EVENTS,
+    MODEL_LIST,
+    ONE_MODEL,
+    SWITCH,
+    UNLOAD,
+)
 from ocr_api.api.services import FromApp, Services
 from ocr_api.api.waiting import read_wait
 from ocr_api.catalog import AUTO
-from ocr_api.store import ModelAction, SwitchFailure
-from ocr_api.wire import CurrentModelView, ModelList, SwitchFailureView, SwitchRequest
+from ocr_api.errors import InvalidOptionError
+from ocr_api.store import ModelAction, SwitchFailure, is_event_cursor
+from ocr_api.wire import (
+    CurrentModelView,
+    ModelEventsView,
+    ModelList,
+    SwitchFailureView,
+    SwitchRequest,
+)
 
 router = APIRouter(tags=["models"])
 
@@ -56,6 +72,26 @@ async def show_current(services: FromApp) -> Response:
             last_failure=None if switched is None else _failure_view(switched.failure),
         )
     )
+
+
+@router.get("/models/events", **MODEL_EVENTS)
+async def list_model_events(
+    services: FromApp,
+    limit: Annotated[int, Query(json_schema_extra={"minimum": 1, "maximum": 500})] = 50,
+    model: str | None = None,
+    cursor: Annotated[str | None, Query(json_schema_extra={"pattern": r"^(\d+-\d+)?$"})] = None,
+) -> Response:
+    """Tells what became of models: loads, unloads, switches, newest first.
+
+    The latest 10,000 are kept.
+    """
+    if not 1 <= limit <= 500:
+        raise InvalidOptionError("`limit` must be from 1 to 500.", option="limit", limit=[1, 500])
+    if cursor and not is_event_cursor(cursor):
+        raise InvalidOptionError("`cursor` is no `next_cursor` of a list.", option="cursor")
+    found = await services.store.model_events(limit=limit, model=model, cursor=cursor or None)
+    views = [event_view(event) for event in found.events]
+    return json_response(ModelEventsView(events=views, next_cursor=found.next_cursor))
 
 
 @router.post("/models/switch", **SWITCH)

@@ -1,7 +1,7 @@
 -- Claims the next ready pages over some lanes, one after the other by fair shares
 -- (jobs/fairness.py). ARGV: worker, most pages, lane, lane... Gives a list, empty where nothing is
--- ready, of {job, number, attempt, charged, model, seconds it may take}; 0: call again. What can no
--- longer be claimed goes, and costs its class nothing.
+-- ready, of {job, number, attempt, charged, model, seconds it may take, why auto chose the model}; 0:
+-- call again. What can no longer be claimed goes, and costs its class nothing.
 local STALE_ENTRIES_AT_ONCE = 200
 local worker, most = ARGV[1], tonumber(ARGV[2])
 local FIRST_LANE = 3

@@ -51,6 +51,12 @@ local function next_rank(time)
   return rank
 end
 
+-- Adds to what became of models; more = further fields and values.
+local function log_model(kind, model, why, time, more)
+  redis.call('XADD', KEY.model_events, 'MAXLEN', '~', LIMIT.model_events_kept, '*', 'kind', kind, 'model', model,
+    'why', why, 'at', stamp(time), unpack(more))
+end
+
 -- Only a job that has not ended accepts this event.
 local function job_is_live(id)
   local status = redis.call('HGET', job_key(id), 'status')
@@ -163,7 +169,7 @@ local function escape(id, number)
     or not got_by_default(id, failed[1], failed[3]) then
     return false
   end
-  redis.call('HSET', page_key(id, number), 'model', failed[2])
+  redis.call('HSET', page_key(id, number), 'model', failed[2], 'route_reason', '')
   if redis.call('HGET', job_key(id), 'model') == failed[1] then
     redis.call('HSET', job_key(id), 'model', failed[2])
     local told = "'" .. failed[1] .. "' could not be loaded. '" .. failed[2] .. "' serves in its place."
@@ -435,7 +441,7 @@ local function take_page(id, number, worker, time)
   redis.call('HINCRBY', job_key(id), 'attempts', 1)
   redis.call('HSETNX', job_key(id), 'started_at', stamp(time))
   redis.call('ZADD', KEY.leases, stamp(time + LIMIT.lease_s), task_name(id, number))
-  local model = redis.call('HGET', page_key(id, number), 'model')
+  local page = redis.call('HMGET', page_key(id, number), 'model', 'route_reason')
   local left_s = stamp(timeout_s(id, number) - spent_s(id, number))
-  return { redis.call('HGETALL', job_key(id)), tonumber(number), attempt, charged, model, left_s }
+  return { redis.call('HGETALL', job_key(id)), tonumber(number), attempt, charged, page[1], left_s, page[2] or '' }
 end

@@ -8,9 +8,11 @@ local time = server_time()
 redis.call('HSET', KEY.current_model, 'model', known[4], 'previous', known[1], 'changed_at', stamp(time),
   'number', next_rank(time), 'state', 'settled', 'failed_model', known[1], 'failed_number', known[2],
   'failed_reason', ARGV[2], 'failed_at', stamp(time), 'failed_since', known[6])
+log_model('rollback', known[1], 'failure', time, { 'previous', known[4], 'detail', ARGV[2] })
 if known[5] == known[1] then
   redis.call('HDEL', KEY.current_model, 'failed_serves') -- there is no other model to go back to
 else
   redis.call('HSET', KEY.current_model, 'failed_serves', known[5])
 end
+redis.call('PUBLISH', KEY.model_news, 'orders')
 return 1

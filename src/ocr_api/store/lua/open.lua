@@ -21,7 +21,7 @@ local function repeated()
     return 0
   end
   local left_s = stamp(timeout_s(id, number) - spent_s(id, number))
-  return { redis.call('HGETALL', job), number, 1, tonumber(page[4]), page[5], left_s }
+  return { redis.call('HGETALL', job), number, 1, tonumber(page[4]), page[5], left_s, '' }
 end
 
 if not owns(id, 0, attempt) then

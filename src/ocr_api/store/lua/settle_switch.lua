@@ -5,4 +5,5 @@ if known[1] ~= ARGV[1] or known[2] ~= 'loading' then
   return 0
 end
 redis.call('HSET', KEY.current_model, 'state', 'settled')
+redis.call('PUBLISH', KEY.model_news, 'orders')
 return 1

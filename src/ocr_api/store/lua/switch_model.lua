@@ -1,7 +1,7 @@
 -- Makes a model the default. ARGV: model, the default where none was chosen yet, what the caller took
--- for the default, what served in its name, 1 = the model has to be loaded.
+-- for the default, what served in its name, 1 = the model has to be loaded, who asks for it.
 -- Gives the fields that hold now.
-local model, default, seen, serves, loads = unpack(ARGV)
+local model, default, seen, serves, loads, by = unpack(ARGV)
 local known = redis.call('HMGET', KEY.current_model, 'model', 'state', 'back_to', 'back_serves', 'failed_model')
 local previous, time = known[1] or default, server_time()
 local back_to, back_serves = previous, previous == seen and serves or previous
@@ -16,4 +16,6 @@ end
 redis.call('HSET', KEY.current_model, 'model', model, 'previous', previous, 'changed_at', stamp(time),
   'since', stamp(time), 'number', next_rank(time), 'state', loads == '1' and 'loading' or 'settled',
   'back_to', back_to, 'back_serves', back_serves)
+log_model('switch', model, 'switch', time, { 'previous', previous, 'by', by })
+redis.call('PUBLISH', KEY.model_news, 'orders')
 return redis.call('HGETALL', KEY.current_model)
