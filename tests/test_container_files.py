@@ -61,6 +61,18 @@ def test_defaults_are_those_of_the_code(service: str) -> None:
             assert (match[1], type(default)(match[2])) == (name, default)
 
 
+def test_table_in_the_documents_is_what_compose_sets() -> None:
+    text = (ROOT / "docs/configuration.md").read_text().partition("## In the containers")[2]
+    told = dict(re.findall(r"^\| `([A-Z_]+)` \| `(.*)` \|$", text, re.MULTILINE))
+    settings = {name.upper() for name in Settings.model_fields}
+    set_there = {
+        name: re.sub(r"^\$\{[A-Z_]+:-(.*)\}$", r"\1", value)
+        for name, value in environment("worker").items()
+        if value is not None and name in settings
+    }
+    assert told == set_there
+
+
 def test_chosen_values_are_valid_settings() -> None:
     settings = Settings(**{name.lower(): value for name, value in CHOSEN.items()})  # type: ignore[arg-type]
     assert settings.redis_address == "redis://redis:6379/0"
