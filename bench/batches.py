@@ -21,6 +21,7 @@ TOGETHER = 4
 
 _CHECKPOINT_PAGES = Path(__file__).parent.parent / "tests" / "checkpoints" / "pages"
 _SMALL_TOKENS = 160
+_SMALL_PAGES = 3 * TOGETHER
 _OTHERS = ("endless", "tall")
 """Pages that never end, or are read in pieces."""
 
@@ -30,12 +31,12 @@ _PUBLISHED = "got"
 
 def measure_batches(extent: Extent) -> dict[str, object]:
     """Gives for each model the seconds of a page alone and among four, by round."""
-    models = _MODELS if extent.published else _MODELS[:1]
+    models = _MODELS if extent.is_whole else _MODELS[:1]
     figures: dict[str, object] = {}
     for name in models:
         told = (name, "cpu", _SMALL_TOKENS, extent.rounds, TOGETHER, *_pages(name))
         figures[f"{name}, small checkpoint"] = _run(*told)
-    if extent.published:
+    if extent.is_whole:
         took = _run(_PUBLISHED, extent.device, extent.tokens, extent.readings, TOGETHER)
         figures[f"{_PUBLISHED}, published size"] = took
     return {
@@ -60,4 +61,4 @@ def _run(*arguments: object) -> Mapping[str, Any]:
 def _pages(name: str) -> Sequence[str]:
     """Gives the first pages of a checkpoint that it reads in one piece, to an end."""
     found = sorted(_CHECKPOINT_PAGES.glob(f"{name}-*.png"))
-    return [str(page) for page in found if not page.stem.endswith(_OTHERS)][:TOGETHER]
+    return [str(page) for page in found if not page.stem.endswith(_OTHERS)][:_SMALL_PAGES]

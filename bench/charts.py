@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 _WIDTH = 720
 _LABEL_RIGHT = 250
 _BAR_LEFT = 260
-_BAR_MOST = 300
+_BAR_MOST = 270
 _ROW = 26
 _BAR = 16
 _PANEL_HEAD = 46

@@ -23,7 +23,8 @@ class Extent:
         callers: At the same time.
         pages: Evaluation pages that are read at most.
         readings: How often each program reads them, and the model of published size its own.
-        published: Whether a model of published size is made and read with.
+        is_whole: False = one of the settings and models that are alike, nothing warmed up before
+            pages are read, and no model of published size.
         tokens: Most tokens of a page that a model reads.
         processes: Pages read at the same time.
         device: That the model of published size is on: `cpu` or `cuda`.
@@ -39,7 +40,7 @@ class Extent:
     callers: int = 16
     pages: int = 16
     readings: int = 2
-    published: bool = True
+    is_whole: bool = True
     tokens: int = 16
     processes: int = 2
     device: str = "cpu"
@@ -54,9 +55,9 @@ QUICK = Extent(
     jobs=3,
     burst=8,
     callers=4,
-    pages=2,
+    pages=1,
     readings=1,
-    published=False,
+    is_whole=False,
     tokens=4,
 )
 """Shows that everything runs; its figures tell nothing."""

@@ -60,7 +60,7 @@ def _batches(figures: Figures) -> str:
             Bar(
                 "four together",
                 together,
-                f"{together:.3g} s, {gain_of(took):.2f} times the speed",
+                f"{together:.3g} s, {gain_of(took):.2f} x the speed",
                 is_ours=True,
             ),
         ]
@@ -83,7 +83,7 @@ def _bars(values: Mapping[str, float], unit: str, whose: str = OURS) -> Sequence
 
 
 def _percent(name: str, rate: float) -> Bar:
-    return Bar(name, 100 * rate, f"{100 * rate:.1f} %", is_ours=name.startswith(OURS))
+    return Bar(name, 100 * rate, f"{100 * rate:.2f} %", is_ours=name.startswith(OURS))
 
 
 _PICTURES: Mapping[str, tuple[str, Callable[[Figures], str]]] = {

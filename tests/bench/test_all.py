@@ -79,4 +79,4 @@ def test_bars_are_as_long_as_their_values() -> None:
     root = etree.fromstring(draw("Title", [Panel("Time, ms", "lower is better", bars)]))
 
     places = [one for one in root.iter("{http://www.w3.org/2000/svg}rect") if "x" in one.attrib]
-    assert [float(one.attrib["width"]) for one in places] == [150, 300]
+    assert [float(one.attrib["width"]) for one in places] == [135, 270]
