@@ -87,8 +87,8 @@ def _loads(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
 def _ill_logged(lines: Sequence[Mapping[str, Any]], taken: Sequence[Taken]) -> list[str]:
     """Each job's page was read to its end, by all workers together, just once.
 
-    A worker that renews its leases at the very moment when a page is committed finds the claim over,
-    and tells that in place of the reading.
+    A worker that renews its leases at the very moment when a page is committed finds the claim
+    over, and tells that in place of the reading.
     """
     reads, over = _jobs_of(lines, "page_read"), _jobs_of(lines, "claim_lost")
     wrong = [
