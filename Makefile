@@ -10,8 +10,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup setup-dev run test check format bench bench-queue stress fuzz chaos chaos-switch \
-	memory-cycles checkpoints verify-weights test-gpu test-containers lint-containers clean
+.PHONY: setup setup-dev run test check format bench benchmarks bench-queue stress fuzz chaos \
+	chaos-switch memory-cycles checkpoints verify-weights test-gpu test-containers \
+	lint-containers clean
 
 setup: $(BIN)/ocr-api
 
@@ -46,6 +47,11 @@ format: setup-dev
 
 bench: setup-dev
 	$(BIN)/python -m bench
+
+# Everything that docs/benchmarks.md tells of one run, its pictures and tables included: a quarter of an
+# hour on two cores with nothing else at work; ARGS="--only reading" measures one part anew
+benchmarks: setup-dev
+	$(BIN)/python -m bench.all $(ARGS)
 
 bench-queue: setup-dev
 	$(BIN)/python -m bench.queue

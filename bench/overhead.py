@@ -8,16 +8,15 @@ import time
 from tests.service import Service, small_png
 
 _WARM_UP = 20
-_JOBS = 200
 
 
-def measure_overhead(service: Service) -> dict[str, float]:
+def measure_overhead(service: Service, jobs: int = 200) -> dict[str, float]:
     """Gives percentiles (ms) from the start of the POST to the result in hand.
 
     The engine is `scripted`, which answers at once; the answer is held with `?wait=`.
     """
     page = small_png()
-    took_ms = [_one(service, page) for _ in range(_WARM_UP + _JOBS)][_WARM_UP:]
+    took_ms = [_one(service, page) for _ in range(_WARM_UP + jobs)][_WARM_UP:]
     cuts = statistics.quantiles(took_ms, n=100)
     return {
         "p50_ms": round(cuts[49], 1),

@@ -15,7 +15,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,9 +24,9 @@ from pathlib import Path
 import anyio
 from redis.asyncio import Redis
 
+from bench.environments import ENVIRONMENTS, ROOT, install, program
 from ocr_api.store import EmbeddedServer, connect
 
-_ROOT = Path(__file__).parent.parent
 _RUN_S = 120.0
 _FSYNC = ("always", "everysec")
 _NO_FILES = "-"
@@ -118,7 +117,7 @@ async def _run(redis: Redis, command: Sequence[str], setting: Setting) -> Rates:
     before_s = await _server_cpu_s(redis)
     with anyio.fail_after(_RUN_S):
         done = await anyio.run_process(
-            command, cwd=_ROOT, env={**os.environ, "PYTHONPATH": str(_ROOT)}, stderr=None
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=None
         )
     took = json.loads(done.stdout)
     pages = setting.jobs * setting.pages
@@ -139,20 +138,7 @@ async def _server_cpu_s(redis: Redis) -> float:
 def _python(contender: Contender, environments: Path) -> str:
     if contender.requirements is None:
         return sys.executable
-    return str(environments / contender.requirements / "bin" / "python")
-
-
-def make_environments(environments: Path) -> None:
-    """Installs the others where they are missing; their versions stand beside their programs."""
-    for name in {found.requirements for found in CONTENDERS if found.requirements}:
-        place = environments / name
-        if (place / "complete").exists():
-            continue
-        wanted = _ROOT / "bench" / "contenders" / f"{name}.txt"
-        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, "--disable-pip-version-check", "-r", str(wanted)], check=True)
-        (place / "complete").touch()
+    return str(program(contender.requirements, "python", environments))
 
 
 def table(setting: Setting, runs: Runs) -> Iterator[str]:
@@ -181,12 +167,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.queue", description=__doc__)
     parser.add_argument("--pages", type=int, default=600, help="in each run")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--environments", type=Path, default=_ROOT / ".venv-bench")
+    parser.add_argument("--environments", type=Path, default=ENVIRONMENTS)
     parser.add_argument("--alone", action="store_true", help="without the others")
     chosen = parser.parse_args()
     contenders = CONTENDERS[:2] if chosen.alone else CONTENDERS
     if not chosen.alone:
-        make_environments(chosen.environments)
+        install([one.requirements for one in contenders if one.requirements], chosen.environments)
     load = "/".join(f"{value:.1f}" for value in os.getloadavg())
     _tell(f"Python {platform.python_version()}, {os.cpu_count()} cores, load average {load}")
     _tell(

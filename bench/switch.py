@@ -1,9 +1,10 @@
 """How long a switch takes until the new model has answered, against transformers alone.
 
-`python -m bench.switch [--runs 5] [--large] [models …]`. Ours: from `POST /models/switch` to the
-text of a job that is submitted next and names no model. Bare: a fresh process that imports
-transformers, loads the same files and reads the same page. Both in turns, the files in the page
-cache, 16 bits, on the CPU, equally nice. Then switches between two models that are loaded.
+`python -m bench.switch [--runs 5]`, with GOT: the small checkpoint, and one of 1.1 GB. Ours: from
+`POST /models/switch` to the text of a job that is submitted next and names no model. Bare: a fresh
+process that imports transformers, loads the same files and reads the same page. Both in turns, the
+files in the page cache, 16 bits, on the CPU, equally nice, with threads that wait asleep. Then
+switches between two models that are loaded.
 """
 
 from __future__ import annotations
@@ -23,33 +24,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.checkpoints.large_got import write_large_got
-from tests.models.serving import MODELS, page_bytes, put_into_models_dir, serving
+from tests.models.serving import CHECKPOINTS, MODELS, page_bytes, put_into_models_dir, serving
 from tests.service import Service
 
 _NICENESS = "5"
 """That of the service's children."""
 _SMALL_TOKENS, _LARGE_TOKENS = 160, 3
 _BARE = "bench.models.bare_read"
+_MODEL, _PAGE = "got", "got-invoice.png"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A model to switch to.
+    """A checkpoint of GOT to switch to.
 
     Attributes:
-        model: Its id.
         weights: Its folder.
         tokens: Most that an answer may have.
     """
 
-    model: str
     weights: Path
     tokens: int
-
-    @property
-    def page(self) -> str:
-        """The page that is read."""
-        return f"{self.model}-invoice.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +65,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         with _service(folder / "small", _SMALL_TOKENS) as service:
-            for model in chosen.models:
-                case = Case(model, folder / "small" / "models" / model, _SMALL_TOKENS)
-                _say(model, compare(service, case, chosen.runs))
+            small = Case(folder / "small" / "models" / _MODEL, _SMALL_TOKENS)
+            _say("small checkpoint", compare(service, small, chosen.runs))
             _say("resident", resident(service, chosen.resident))
-        if chosen.large:
-            write_large_got(folder / "large" / "models" / "got")
-            case = Case("got", folder / "large" / "models" / "got", _LARGE_TOKENS)
-            with _service(folder / "large", _LARGE_TOKENS) as service:
-                _say("got, 1.1 GB", compare(service, case, chosen.runs))
+        large = Case(write_large_got(folder / "large" / "models" / _MODEL), _LARGE_TOKENS)
+        with _service(folder / "large", _LARGE_TOKENS) as service:
+            _say("1.1 GB", compare(service, large, chosen.runs))
 
 
 def compare(service: Service, case: Case, runs: int) -> dict[str, object]:
@@ -86,7 +78,7 @@ def compare(service: Service, case: Case, runs: int) -> dict[str, object]:
     ours: list[Took] = []
     bare: list[Took] = []
     for _ in range(runs + 1):
-        ours.append(_switch_and_read(service, case))
+        ours.append(_switch_and_read(service))
         bare.append(_read_bare(case))
     return {
         "ours_s": [round(one.wall_s, 2) for one in ours[1:]],
@@ -118,10 +110,8 @@ def resident(service: Service, times: int) -> dict[str, float]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.switch", description=__doc__)
-    parser.add_argument("models", nargs="*", default=list(MODELS))
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--resident", type=int, default=30, help="switches between loaded models")
-    parser.add_argument("--large", action="store_true", help="a GOT of 1.1 GB too")
     return parser.parse_args()
 
 
@@ -141,25 +131,27 @@ def _service(folder: Path, tokens: int) -> Iterator[Service]:
         yield service
 
 
-def _switch_and_read(service: Service, case: Case) -> Took:
+def _switch_and_read(service: Service) -> Took:
     _post(service, "/models/switch?wait=60", model="tesseract")
-    while _post(service, f"/models/{case.model}/unload?wait=60")["status"] != "ready":
+    while _post(service, f"/models/{_MODEL}/unload?wait=60")["status"] != "ready":
         time.sleep(0.1)
-    page, cpu_s = page_bytes(case.page), _cpu_s(service.tree())
+    page, cpu_s = page_bytes(_PAGE), _cpu_s(service.tree())
     began_at = time.perf_counter()
-    _post(service, "/models/switch", model=case.model)
-    job = service.ended(service.submit(page, filename=case.page), 300)
+    _post(service, "/models/switch", model=_MODEL)
+    job = service.ended(service.submit(page), 300)
     took_s = time.perf_counter() - began_at
-    if (job["status"], job["model"]) != ("completed", case.model):
+    if (job["status"], job["model"]) != ("completed", _MODEL):
         raise RuntimeError(job)
     return Took(took_s, _cpu_s(service.tree()) - cpu_s)
 
 
 def _read_bare(case: Case) -> Took:
-    arguments = [case.model, str(case.weights), case.page, str(case.tokens), str(time.time())]
+    page = str(CHECKPOINTS / "pages" / _PAGE)
+    arguments = [str(case.weights), page, str(case.tokens), str(time.time())]
     command = ["nice", "-n", _NICENESS, sys.executable, "-m", _BARE, *arguments]
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Took(float(json.loads(done.stdout.splitlines()[-1])["read_s"]), cpu_s)

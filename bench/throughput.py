@@ -6,8 +6,9 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,13 +18,23 @@ from tests.service import Service
 PAGES = Path(__file__).parent.parent / "eval" / "pages"
 
 
-def measure_throughput(service: Service, processes: int, rounds: int) -> dict[str, object]:
-    """Reads all pages through the service and bare, alternately, and gives pages/s and ratios."""
+def measure_throughput(
+    service: Service, processes: int, rounds: int, pages: int | None = None
+) -> dict[str, object]:
+    """Reads pages through the service and bare, alternately, and gives pages/s and ratios.
+
+    Args:
+        service: Running.
+        processes: That read at the same time.
+        rounds: That count.
+        pages: How many of the evaluation pages; None = all.
+    """
     names = [entry["file"] for entry in json.loads((PAGES / "manifest.json").read_text())]
-    paths = [PAGES / name for name in names]
-    # The same threads a process as the worker gives its children.
-    os.environ.update(OMP_THREAD_LIMIT="1", OMP_NUM_THREADS="1")
-    with ProcessPoolExecutor(processes, get_context("spawn"), warm_bare) as bare:
+    paths = [PAGES / name for name in names[:pages]]
+    with (
+        _threads_of_a_child(),
+        ProcessPoolExecutor(processes, get_context("spawn"), warm_bare) as bare,
+    ):
         _through_service(service, paths)
         _bare(bare, paths)
         pairs = [(_through_service(service, paths), _bare(bare, paths)) for _ in range(rounds)]
@@ -33,6 +44,18 @@ def measure_throughput(service: Service, processes: int, rounds: int) -> dict[st
         "bare_pages_per_s": [round(bare_rate, 3) for _, bare_rate in pairs],
         "median_ratio": round(statistics.median(served / plain for served, plain in pairs), 3),
     }
+
+
+@contextmanager
+def _threads_of_a_child() -> Iterator[None]:
+    """Processes started meanwhile have as many threads as the worker gives its children."""
+    before = dict(os.environ)
+    os.environ.update(OMP_THREAD_LIMIT="1", OMP_NUM_THREADS="1")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _through_service(service: Service, paths: Sequence[Path]) -> float:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from ocr_api.store import (
     Blobs,
     EmbeddedServer,
     JobStore,
+    ModelAction,
     ModelReport,
     ModelTurn,
     StoreLimits,
@@ -160,6 +161,33 @@ async def test_worker_waits_for_its_turn_and_for_no_turn_of_one_that_is_gone(
         assert not cluster.workers[0].parts.reader.children().get("b")
         jobs = await cluster.ended(2)
     assert {job.status for job in jobs} == {JobStatus.COMPLETED}
+
+
+async def until(holds: Callable[[], object]) -> None:
+    with anyio.fail_after(60):
+        while not holds():
+            await anyio.sleep(0.02)
+
+
+async def test_unload_that_ends_the_load_of_a_switch_does_not_take_it_back(tmp_path: Path) -> None:
+    catalog = write_catalog(
+        tmp_path / "own.toml", 40, a={"delay_s": 4.0}, b={"load_delay_s": 30.0}, c={}
+    )
+    async with running(tmp_path, 1, catalog) as cluster:
+        store, reader = cluster.store, cluster.workers[0].parts.reader
+        await cluster.submit(0, "a")
+        await until(lambda: reader.models.residents.seat("a").in_work)
+        switch = await store.switch_model("b", "a")
+        await until(lambda: reader.state("b").is_loading)
+        await store.wish_model("c", ModelAction.LOAD)  # has `a` leave, which the unload waits for
+        await until(lambda: reader.state("a").is_unloading)
+        await store.wish_model("b", ModelAction.UNLOAD)
+        await until(lambda: not reader.state("b").is_loading)
+        await anyio.sleep(1.5)  # in which the worker looks
+        assert reader.state("a").is_unloading
+        current = await store.current_model()
+    assert current is not None
+    assert (current.model, current.number, current.failure) == ("b", switch.number, None)
 
 
 async def test_model_whose_load_always_fails_blocks_nobody(tmp_path: Path) -> None:

@@ -63,12 +63,16 @@ async def switch(request: Request, services: Services, model: str, wait: Wait) -
         by=_caller(request),
     )
 
+    if switched.is_settled:  # it is loaded: there is nothing to wait for
+        return _switch_view(services, switched, switched, picture)
+
     async def is_over() -> bool:
         return await _switch_is_over(services, switched)
 
     if wait.seconds > 0:
         await unless_gone(request, lambda: _wait(services, is_over, wait.seconds))
-    return await _switch_view(services, switched)
+    now = await services.store.current_model() or switched
+    return _switch_view(services, switched, now, await look_at_models(services))
 
 
 async def act(
@@ -135,9 +139,9 @@ async def _switch_is_over(services: Services, switched: CurrentModel) -> bool:
     return not picture.availability(switched.model).is_available
 
 
-async def _switch_view(services: Services, switched: CurrentModel) -> SwitchView:
-    now = await services.store.current_model() or switched
-    picture = await look_at_models(services)
+def _switch_view(
+    services: Services, switched: CurrentModel, now: CurrentModel, picture: ModelPicture
+) -> SwitchView:
     current = now.model
     previous = switched.previous or services.default_model
     failure = now.failure

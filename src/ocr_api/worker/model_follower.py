@@ -147,6 +147,8 @@ class ModelFollower:
             if not await self._loaded(order):
                 return None
         except OcrApiError as exc:
+            if self._is_superseded(order):
+                return None  # it may be what ended the load, which says nothing of the model
             told = {"code": exc.code, "detail": exc.detail}
             _log.warning("model_not_loaded", model=order.model, **why, **told)
             return exc.detail
