@@ -170,17 +170,28 @@ class Stack:
         return dict(json.loads(self.run(f"docker inspect {container}"))[0])
 
     def kill_inside(self, service: str, words: str) -> None:
-        """Kills (-9), from inside, one process of a service that runs Python."""
+        """Kills (-9), from inside, one process that lives beside the container's main one."""
         script = shlex.quote(_IN_CONTAINER)
-        self.run(f"docker-compose exec -T {service} python3 -c {script} {shlex.quote(words)}")
+        line = f"docker-compose exec -T {service} python3 -c {script} {shlex.quote(words)}"
+        assert self.run(line).strip().isdigit()
 
-    def kill_store_inside(self) -> None:
-        """Kills (-9), from inside, the queue's server; its image may have no Python."""
+    def kill_main_inside(self, service: str, name: str) -> None:
+        """Kills (-9), from inside, the process that the container is there for.
+
+        It takes the container down, and this shell with it, whose end tells nothing then: that
+        the container starts again does. The shell is all that the queue's image has for it.
+        """
         script = (
             "for p in /proc/[0-9]*; do read -r name < $p/comm; "
-            'if [ "$name" = valkey-server ]; then kill -9 ${p#/proc/}; fi; done'
+            f'if [ "$name" = {name} ] && [ $p != /proc/1 ]; then kill -9 ${{p#/proc/}}; fi; done'
         )
-        self.run(f"docker-compose exec -T redis sh -c {shlex.quote(script)}")
+        before = self._started_at(service)
+        self.run(f"docker-compose exec -T {service} sh -c {shlex.quote(script)} || true")
+        eventually(lambda: self._started_at(service) not in {"", before}, 60, self.logs)
+
+    def _started_at(self, service: str) -> str:
+        found = self.containers(service)
+        return str(self.inspected(found[0])["State"]["StartedAt"]) if found else ""
 
     def give_queue_to_its_user(self) -> bool:
         """Makes the queue's volume writable where the image has no folder /data of its own.

@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -133,23 +135,27 @@ def test_switch_between_engines_serves_the_next_jobs(stack: Stack, model: str) -
 
 
 @pytest.mark.parametrize(
-    ("service", "words"),
-    [
-        ("worker", "ocr_api.child.model_process"),
-        ("worker", "ocr_api.child.document_process"),
-        ("worker", "ocr-api worker"),
-        ("worker", "notify"),
-        ("api", "ocr-api api"),
-        ("redis", ""),
-    ],
+    "words", ["ocr_api.child.model_process", "ocr_api.child.document_process", "notify"]
 )
-def test_killed_process_loses_no_job(stack: Stack, service: str, words: str) -> None:
+def test_killed_process_of_the_worker_loses_no_job(stack: Stack, words: str) -> None:
+    with jobs_that_end(stack):
+        stack.kill_inside("worker", words)
+
+
+@pytest.mark.parametrize(
+    ("service", "name"), [("worker", "ocr-api"), ("api", "ocr-api"), ("redis", "valkey-server")]
+)
+def test_killed_service_comes_back_and_loses_no_job(stack: Stack, service: str, name: str) -> None:
+    with jobs_that_end(stack):
+        stack.kill_main_inside(service, name)
+
+
+@contextmanager
+def jobs_that_end(stack: Stack) -> Iterator[None]:
+    """Jobs that are in work while the context runs, and must all end well after it."""
     jobs = [stack.submit(ENGLISH) for _ in range(3)]
     time.sleep(1)
-    if words:
-        stack.kill_inside(service, words)
-    else:
-        stack.kill_store_inside()
+    yield
     assert {stack.ended(job_id)["status"] for job_id in jobs} == {"completed"}
     stack.comes_well()
     KEPT.extend(jobs)
