@@ -61,7 +61,11 @@ def measure_service(extent: Extent) -> Mapping[str, object]:
             figures["memory, idle"] = measure_memory(service)
             figures["one idle job"] = measure_overhead(service, 2 * extent.jobs)
             figures["throughput"] = measure_throughput(
-                service, extent.processes, extent.readings, extent.pages
+                service,
+                extent.processes,
+                extent.readings,
+                extent.pages,
+                warms_up=extent.is_whole,
             )
     return figures
 

@@ -19,7 +19,12 @@ PAGES = Path(__file__).parent.parent / "eval" / "pages"
 
 
 def measure_throughput(
-    service: Service, processes: int, rounds: int, pages: int | None = None
+    service: Service,
+    processes: int,
+    rounds: int,
+    pages: int | None = None,
+    *,
+    warms_up: bool = True,
 ) -> dict[str, object]:
     """Reads pages through the service and bare, alternately, and gives pages/s and ratios.
 
@@ -28,6 +33,7 @@ def measure_throughput(
         processes: That read at the same time.
         rounds: That count.
         pages: How many of the evaluation pages; None = all.
+        warms_up: Whether all pages are read once before.
     """
     names = [entry["file"] for entry in json.loads((PAGES / "manifest.json").read_text())]
     paths = [PAGES / name for name in names[:pages]]
@@ -35,8 +41,9 @@ def measure_throughput(
         _threads_of_a_child(),
         ProcessPoolExecutor(processes, get_context("spawn"), warm_bare) as bare,
     ):
-        _through_service(service, paths)
-        _bare(bare, paths)
+        if warms_up:
+            _through_service(service, paths)
+            _bare(bare, paths)
         pairs = [(_through_service(service, paths), _bare(bare, paths)) for _ in range(rounds)]
     return {
         "pages": len(paths),
