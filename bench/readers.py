@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -18,8 +19,12 @@ from typing import Protocol, Self
 from bench.environments import is_installed, program
 from bench.evaluation import LANGUAGES, EvaluationPage
 from bench.plain_engines import read_rapidocr
-from ocr_api.engines.tessdata_index import SHIPPED_DIR, find_languages
+from ocr_api.engines.tessdata_index import SHIPPED_DIR, SUFFIX, find_languages
 from tests.service import Service
+
+_SMALL_PAGE = Path(__file__).parent.parent / "tests" / "checkpoints" / "pages" / "got-number.png"
+_LOAD_S = 120.0
+"""In which all processes of a reader must have loaded."""
 
 LanguagesOf = Callable[[EvaluationPage], Sequence[str]]
 """Gives Tesseract's names of the languages that a reader is told for a page."""
@@ -79,9 +84,14 @@ class TesseractBinary:
         with ThreadPoolExecutor(self.processes) as turns:
             return list(turns.map(lambda page: self._read(page, languages(page)), pages))
 
+    def uses_data(self, languages: Sequence[str]) -> bool:
+        """Tells whether it has data for all these languages; with one missing, none is used."""
+        data = self.data
+        return data is not None and all((data / f"{code}{SUFFIX}").exists() for code in languages)
+
     def _read(self, page: EvaluationPage, languages: Sequence[str]) -> str:
         told = ["-l", "+".join(languages), "--dpi", str(page.dpi)]
-        if self.data and all((self.data / f"{code}.traineddata").exists() for code in languages):
+        if self.uses_data(languages):
             told += ["--tessdata-dir", str(self.data)]
         return _run(["tesseract", str(page.path), "stdout", *told])
 
@@ -95,11 +105,18 @@ class RapidOcrBare:
     """
 
     def __init__(self, processes: int, *, turns_lines: bool) -> None:
-        self._pool = ProcessPoolExecutor(processes, get_context("spawn"))
+        context = get_context("spawn")
+        self._processes = processes
+        load = partial(_load_rapidocr, turns_lines=turns_lines)
+        all_loaded = context.Barrier(processes, timeout=_LOAD_S)
+        self._pool = ProcessPoolExecutor(processes, context, load, (all_loaded,))
         self._read = partial(read_rapidocr, turns_lines=turns_lines)
 
     def __enter__(self) -> Self:
-        """Gives itself."""
+        """Gives itself once each process has loaded."""
+        # none of them takes work before all have loaded, so each of these starts one
+        for started in [self._pool.submit(os.getpid) for _ in range(self._processes)]:
+            started.result()
         return self
 
     def __exit__(
@@ -178,6 +195,30 @@ def bare_readers(
             partial(OcrMyPdf, environments, processes),
         ),
     }
+
+
+def without_repeats(
+    readers: Mapping[str, Reader], pages: Sequence[EvaluationPage], languages: LanguagesOf
+) -> Mapping[str, Reader]:
+    """Leaves out a Tesseract that would use its own data for every page: it is there already."""
+    told = [languages(page) for page in pages]
+    return {
+        name: reader
+        for name, reader in readers.items()
+        if not isinstance(reader, TesseractBinary)
+        or reader.data is None
+        or any(map(reader.uses_data, told))
+    }
+
+
+def _load_rapidocr(all_loaded: Barrier, *, turns_lines: bool) -> None:
+    """Has a process read a small page, and waits until all of them have.
+
+    Raises:
+        threading.BrokenBarrierError: One of them did not in time.
+    """
+    read_rapidocr(_SMALL_PAGE, turns_lines=turns_lines)
+    all_loaded.wait()
 
 
 def _run(command: Sequence[str]) -> str:

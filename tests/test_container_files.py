@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,22 @@ def test_service_is_confined_watched_and_restarted(service: str) -> None:
 
 
 def test_worker_is_given_time_to_drain() -> None:
-    grace_s = int(compose()["services"]["worker"]["stop_grace_period"].removesuffix("s"))
+    """Its notifier is asked to stop only after it has drained, and may take as long again."""
+    told = compose()["services"]["worker"]["stop_grace_period"]
+    grace = re.fullmatch(r"\$\{STOP_GRACE_PERIOD:-(\d+)s\}", told)
     drain_s = Settings.model_fields["drain_seconds"].default
-    assert grace_s > drain_s + work._STOP_GRACE_S
+    assert grace is not None
+    assert int(grace[1]) > 2 * drain_s + work._STOP_GRACE_S
+
+
+def test_api_is_asked_for_its_health_through_no_proxy() -> None:
+    """Docker's own configuration may set a proxy in every container."""
+    *_, line = compose()["services"]["api"]["healthcheck"]["test"]
+    _, option, code = shlex.split(line)[:3]
+    assert option == "-c"
+    compile(code, "health check", "exec")
+    assert "build_opener(u.ProxyHandler({}))" in code
+    assert "urlopen" not in code
 
 
 def test_gpu_is_a_scalar_that_the_cpu_override_takes_away() -> None:
@@ -131,7 +145,7 @@ def test_gpu_is_a_scalar_that_the_cpu_override_takes_away() -> None:
 def test_one_build_makes_the_image_of_both_services() -> None:
     services = compose()["services"]
     assert services["api"]["image"] == services["worker"]["image"]
-    assert services["api"]["build"] == "."
+    assert services["api"]["build"] == services["worker"]["build"] == "."
 
 
 def test_docker_context_holds_what_is_installed_and_no_more() -> None:

@@ -65,6 +65,53 @@ def test_external_server_is_named_by_host_or_url() -> None:
         load_settings().redis_address  # noqa: B018 - it raises
 
 
+@pytest.mark.parametrize("prefix", ["", "OCR_API_"])
+def test_empty_variable_counts_as_unset(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker Compose passes a blank line of a file `.env` on as an empty variable."""
+    for name in set(Settings.model_fields) - {"fallback_model"}:
+        monkeypatch.setenv(f"{prefix}{name.upper()}", "")
+    assert load_settings() == Settings.model_construct()
+    assert load_settings().is_store_embedded
+
+
+@pytest.mark.parametrize("prefix", ["", "OCR_API_"])
+def test_empty_fallback_means_that_none_serves(
+    prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings().fallback_model == "auto"
+    monkeypatch.setenv(f"{prefix}FALLBACK_MODEL", "")
+    assert load_settings().fallback_model == ""
+
+
+def test_empty_variable_hides_no_other_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_HOST", "redis")
+    monkeypatch.setenv("OCR_API_REDIS_HOST", "")
+    assert load_settings().redis_host == "redis"
+
+
+@pytest.mark.parametrize(
+    ("host", "is_elsewhere"),
+    [
+        *(("localhost", False), ("LOCALHOST", False), ("127.0.0.1", False), ("127.1.2.3", False)),
+        *(("[::1]", False), ("redis", True), ("192.0.2.1", True), ("[2001:db8::1]", True)),
+        *(("127.example", True), ("localhost.example", True)),
+    ],
+)
+def test_store_is_elsewhere_unless_its_name_is_of_this_machine(
+    host: str, *, is_elsewhere: bool
+) -> None:
+    assert load_settings(redis_host=host.strip("[]")).is_store_elsewhere is is_elsewhere
+    assert load_settings(redis_url=f"rediss://u:p@{host}:1/2").is_store_elsewhere is is_elsewhere
+
+
+def test_store_with_a_socket_is_on_this_machine() -> None:
+    assert not load_settings(redis_url="unix:///run/valkey.sock?db=1").is_store_elsewhere
+    assert not load_settings(redis_url="redis:///0").is_store_elsewhere
+    assert load_settings(redis_url="redis://x/0", redis_host="localhost").is_store_elsewhere
+    with pytest.raises(SettingsError, match="ocr-api serve"):
+        load_settings().is_store_elsewhere  # noqa: B018 - it raises
+
+
 def test_document_tells_every_variable_with_its_default() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE)
     told = {name: (default, text) for name, default, text in rows}

@@ -7,19 +7,24 @@ takes plain values. `docs/configuration.md` is held against this model by a test
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_api.errors import SettingsError
 
 OWN_PREFIX = "OCR_API_"
 MIB = 1024 * 1024
+_MEANT_WHEN_EMPTY = frozenset({"fallback_model"})
+"""Settings whose empty value says something else than their default."""
+
 QuantizationChoice = Annotated[str, StringConstraints(pattern=r"^[^:]+:(none|8bit|4bit)$")]
 
 
@@ -239,6 +244,15 @@ class Settings(BaseSettings):
         "auto", description="`console` for people, `json` for machines; `auto` asks the terminal."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: object) -> object:
+        """An empty variable counts as unset: a blank line of a file `.env` becomes one."""
+        if not isinstance(values, dict):
+            return values
+        given = cast("dict[str, object]", values)
+        return {name: value for name, value in given.items() if not _is_unset(name, value)}
+
     @field_validator(
         "allowed_hosts",
         "quantization",
@@ -284,6 +298,18 @@ class Settings(BaseSettings):
         return f"redis://{self.redis_host}:{self.redis_port}/0"
 
     @property
+    def is_store_elsewhere(self) -> bool:
+        """The server may be on another machine: it has neither a Unix socket nor a loopback name.
+
+        Raises:
+            SettingsError: None is configured.
+        """
+        if self.redis_url is None and self.redis_host is not None:
+            return not _is_loopback(self.redis_host)
+        url = urlsplit(self.redis_address)
+        return url.scheme != "unix" and not _is_loopback(unquote(url.hostname or "localhost"))
+
+    @property
     def webhook_waits_s(self) -> tuple[float, ...]:
         """Seconds before the first, second, ... retry of a webhook."""
         return tuple(float(wait) for wait in self.webhook_retry_waits.split(","))
@@ -311,6 +337,7 @@ def load_settings(**overrides: object) -> Settings:
     """Reads the environment; keyword arguments (not None) win over it.
 
     Every variable may also be written with the prefix `OCR_API_`, where a misspelt name is found.
+    An empty one counts as unset, except `FALLBACK_MODEL`.
 
     Raises:
         SettingsError: A value is out of range, or a name with the prefix is unknown.
@@ -326,6 +353,17 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(msg) from exc
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
+def _is_unset(name: str, value: object) -> bool:
+    return value == "" and name not in _MEANT_WHEN_EMPTY
+
+
 def _prefixed(environment: Mapping[str, str]) -> dict[str, object]:
     found: dict[str, object] = {}
     for variable, value in environment.items():
@@ -337,5 +375,6 @@ def _prefixed(environment: Mapping[str, str]) -> dict[str, object]:
             hint = f" Did you mean {OWN_PREFIX}{near[0].upper()}?" if near else ""
             msg = f"{variable} is no setting of this service.{hint} See docs/configuration.md."
             raise SettingsError(msg)
-        found[name] = value
+        if not _is_unset(name, value):
+            found[name] = value
     return found

@@ -88,6 +88,7 @@ def test_interrupted_pull_goes_on_where_it_was(hub: FakeHub, tmp_path: Path) -> 
         machine.command("models", "pull", "slow"), env=machine.environment, start_new_session=True
     )
     eventually(lambda: hub.sent.get("model.safetensors", 0) > 3_000_000, 60)
+    hub.pace_s = 1.0  # so that it is not over when the signal comes
     time.sleep(0.3)
     os.killpg(first.pid, signal.SIGINT)  # as Ctrl-C does
     assert first.wait(30) == 130

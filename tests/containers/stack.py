@@ -31,7 +31,8 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
         line = open(f"/proc/{pid}/cmdline", "rb").read().replace(b"\\0", b" ").decode().strip()
     except OSError:
         continue
-    if int(pid) not in (1, os.getpid()) and line.endswith(sys.argv[1]) or sys.argv[1] + " " in line:
+    is_meant = line.endswith(sys.argv[1]) or sys.argv[1] + " " in line
+    if is_meant and int(pid) not in (1, os.getpid()):
         print(pid)
         os.kill(int(pid), signal.SIGKILL)
         break
@@ -55,6 +56,10 @@ class Stack:
     folder: Path
     took_s: dict[str, float] = field(default_factory=dict[str, float])
 
+    def __post_init__(self) -> None:
+        """Writes what stands in for an operator's `.env`: a file, as no device is taken."""
+        self._settings.write_text("")
+
     @property
     def environment(self) -> Mapping[str, str]:
         """The shell's environment: the CPU override, and nothing of an operator's own."""
@@ -69,7 +74,7 @@ class Stack:
     def run(self, line: str, *, timeout_s: float = 1800, cwd: Path = ROOT) -> str:
         """Runs a line in a shell and gives its standard output; fails where it fails."""
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", self.at_our_port(line)],  # noqa: S607
+            ["bash", "-euo", "pipefail", "-c", self._for_here(line)],  # noqa: S607
             env=self.environment,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
@@ -94,7 +99,7 @@ class Stack:
         output = self.folder / "output"
         with output.open("wb") as file:
             process = subprocess.Popen(
-                ["bash", "-c", f"exec {self.at_our_port(line)}"],  # noqa: S607
+                ["bash", "-c", f"exec {self._for_here(line)}"],  # noqa: S607
                 env=self.environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -111,10 +116,6 @@ class Stack:
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
-
-    def at_our_port(self, line: str) -> str:
-        """The line as written where port 8000 was free, else with the port that was taken."""
-        return line.replace("localhost:8000", f"localhost:{self.port}")
 
     def get(self, path: str) -> httpx.Response:
         """A GET by a caller on this machine."""
@@ -188,6 +189,17 @@ class Stack:
         before = self._started_at(service)
         self.run(f"docker-compose exec -T {service} sh -c {shlex.quote(script)} || true")
         eventually(lambda: self._started_at(service) not in {"", before}, 60, self.logs)
+
+    @property
+    def _settings(self) -> Path:
+        return self.folder / "no-settings.env"
+
+    def _for_here(self, line: str) -> str:
+        """The line as written, but for the port if 8000 was not free, and without a `.env`."""
+        compose = f"docker-compose --env-file {shlex.quote(str(self._settings))} "
+        return line.replace("docker-compose ", compose).replace(
+            "localhost:8000", f"localhost:{self.port}"
+        )
 
     def _started_at(self, service: str) -> str:
         found = self.containers(service)

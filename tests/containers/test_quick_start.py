@@ -54,8 +54,9 @@ def test_base_image_is_built(stack: Stack) -> None:
 
 
 def test_service_comes_up_and_answers_at_once(stack: Stack) -> None:
+    if stack.has_image("ocr-api:latest"):
+        stack.run("docker rmi ocr-api:latest")
     stack.give_queue_to_its_user()
-    stack.timed("docker-compose build")
     stack.timed("docker-compose up -d")
     told = json.loads(stack.run("curl http://localhost:8000/health"))
     assert told["redis"] == "connected"
@@ -179,6 +180,13 @@ def test_jobs_outlive_down_and_up(stack: Stack) -> None:
     for job_id in KEPT:
         assert "character" in result_text(stack.ended(job_id)) or job_id == KEPT[1]
     stack.comes_well()
+
+
+def test_jobs_outlive_the_lines_of_an_upgrade(stack: Stack) -> None:
+    stack.timed("docker-compose build")
+    stack.run("docker-compose up -d")
+    stack.comes_well()
+    assert {stack.ended(job_id)["status"] for job_id in KEPT} == {"completed"}
 
 
 def test_backup_is_restored(stack: Stack) -> None:

@@ -89,7 +89,7 @@ def test_models_show_how_they_were_loaded(running_in: tuple[str, Service]) -> No
         assert view["status"] == "loaded"
         assert 100 < view["memory_mib"] < 2000
         (line,) = [line for line in log_lines(service, "model_loaded") if line["model"] == model]
-        assert line["memory_mib"] == view["memory_mib"]
+        assert 100 < line["memory_mib"] <= view["memory_mib"]  # reading takes more than loading
         if quantization == "none":
             assert line["quantized_share"] is None
         else:

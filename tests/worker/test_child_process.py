@@ -181,3 +181,9 @@ async def test_pool_prefers_the_child_that_knows_the_subject(pool: ChildPool) ->
             assert child is first
         async with pool.borrow("two") as child:
             assert child is second
+
+
+async def test_process_that_cannot_be_started_is_a_dead_child() -> None:
+    too_long = ChildCommand("ocr_api.child.model_process", arguments=("x" * 4_000_000,))
+    with pytest.raises(ChildDiedError, match="could not be started: Argument list too long"):
+        await ChildProcess.start(too_long)

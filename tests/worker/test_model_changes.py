@@ -193,6 +193,63 @@ async def test_unload_ends_a_load_in_progress(opened: Opened) -> None:
         assert reader.models.may_be_loaded("hanging")  # it did not fail
 
 
+async def test_unload_ends_every_load_that_was_asked_for_before(opened: Opened) -> None:
+    async with opened(100) as reader, anyio.create_task_group() as tasks:
+        refusals: list[str] = []
+
+        async def load() -> None:
+            try:
+                await reader.load("hanging")
+            except ModelLoadError as exc:
+                refusals.append(exc.detail)
+
+        for _ in range(3):
+            tasks.start_soon(load)
+        with anyio.fail_after(15):
+            while not model_pids():
+                await anyio.sleep(0.01)
+            await reader.unload("hanging")
+            while len(refusals) < 3:
+                await anyio.sleep(0.01)
+        assert not model_pids()
+
+
+async def test_model_that_is_leaving_is_loaded_again_where_that_is_wanted(opened: Opened) -> None:
+    async with opened(100) as reader, anyio.create_task_group() as tasks:
+        await reader.load("slow")
+        (pid,) = reader.children()["slow"]
+        tasks.start_soon(read, reader, "slow")
+        with anyio.fail_after(30):
+            while not reader.models.is_busy("slow"):
+                await anyio.sleep(0.01)
+            tasks.start_soon(reader.unload, "slow")
+            while not reader.models.residents.seat("slow").is_draining:
+                await anyio.sleep(0.01)
+            await reader.load("slow")
+        assert reader.models.residents.is_open("slow")
+        assert reader.children()["slow"] not in {(), (pid,)}
+
+
+async def test_two_loads_at_once_keep_to_the_budget(opened: Opened) -> None:
+    async with opened(100) as reader:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reader.load, "a")
+            tasks.start_soon(reader.load, "b")
+        assert len(loaded(reader)) == 1
+        assert len(model_pids()) == 1
+
+
+async def test_model_whose_idle_process_ended_takes_no_room_any_more(opened: Opened) -> None:
+    async with opened(100) as reader:
+        await reader.load("a")
+        (pid,) = reader.children()["a"]
+        os.kill(pid, signal.SIGKILL)
+        with anyio.fail_after(10):
+            while reader.models.residents.seat("a").is_present:
+                await anyio.sleep(0.01)
+        assert not reader.models.residents.is_open("a")
+
+
 async def test_unload_tells_whether_it_was_loaded_and_the_process_is_gone(opened: Opened) -> None:
     async with opened(100) as reader:
         assert not await reader.unload("a")

@@ -190,6 +190,16 @@ async def test_unload_that_ends_the_load_of_a_switch_does_not_take_it_back(tmp_p
     assert (current.model, current.number, current.failure) == ("b", switch.number, None)
 
 
+async def test_pages_of_a_model_that_fits_no_worker_fail_and_do_not_wait(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path / "own.toml", 150, a={})
+    async with running(tmp_path, 2, catalog) as cluster:
+        await anyio.sleep(2.5)  # each has seen the other
+        await cluster.submit(0, "a")
+        (job,) = await cluster.ended(1, 20)
+    assert job.problem is not None
+    assert job.problem.code == "model_does_not_fit"
+
+
 async def test_model_whose_load_always_fails_blocks_nobody(tmp_path: Path) -> None:
     catalog = write_catalog(tmp_path / "own.toml", 60, a={}, broken={"fail_load": True})
     async with running(tmp_path, 1, catalog) as cluster:

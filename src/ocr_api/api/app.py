@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from ocr_api import __version__
 from ocr_api.api.event_feeds import EventFeeds
@@ -17,6 +17,7 @@ from ocr_api.api.host_check import HostCheck
 from ocr_api.api.http_protocol import FramingCheck
 from ocr_api.api.listening import OnReady, listening_socket, serve
 from ocr_api.api.methods import HeadAnswers
+from ocr_api.api.model_choice import FIRST_REPORT_S, wait_for_first_report
 from ocr_api.api.openapi import install_openapi
 from ocr_api.api.problems import install_problem_handlers
 from ocr_api.api.routes import job_life, jobs, models, service, webhooks
@@ -82,10 +83,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.static_files = load_static_files()
     app.state.event_feeds = EventFeeds(services.store, services.announcements)
-    for router in (
-        *(jobs.router, job_life.router, webhooks.router),
-        *(models.router, service.router, service.pages),
-    ):
+    for router in (jobs.router, job_life.router, webhooks.router):
+        app.include_router(router)
+    # never the health check: a container's worker begins once that has answered
+    app.include_router(models.router, dependencies=[Depends(wait_for_first_report)])
+    for router in (service.router, service.pages):
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
@@ -118,6 +120,7 @@ async def opened_services(settings: Settings) -> AsyncGenerator[Services]:
             default_model=settings.default_model,
             fallback_model=settings.fallback_model,
             host_check=answers.__getitem__,
+            first_report_until=_first_report_until(settings),
             allowed_hosts=settings.allowed_hosts,
             webhook_networks=parse_networks(settings.webhook_allowed_networks),
             version=__version__,
@@ -201,6 +204,11 @@ def _host_answers(catalog: Catalog, settings: Settings) -> Mapping[str, Availabi
         lambda spec: look_at_weights(spec, lookup, rule).hindrance
     )
     return {model_id: catalog.availability(model_id, host) for model_id in (AUTO, *catalog.models)}
+
+
+def _first_report_until(settings: Settings) -> float:
+    """By anyio's clock; a worker that shares this machine can run what this machine can."""
+    return anyio.current_time() + FIRST_REPORT_S if settings.is_store_elsewhere else 0.0
 
 
 def _limits(settings: Settings) -> Limits:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from ocr_api.api.services import Services
+import anyio
+
+from ocr_api.api.services import FromApp, Services
 from ocr_api.catalog import AUTO, Availability, Resolution, resolve_model
 from ocr_api.errors import ModelUnavailableError
 from ocr_api.store import ModelReport, WorkerReport
 
+FIRST_REPORT_S = 20.0
+"""So long after the API's start the first report of a worker on another machine is waited for.
+
+In Docker Compose a worker begins when the API is healthy, at most 5 s after it answers, and reports
+once it has looked at its GPU and its weights.
+"""
+
+_LOOK_EVERY_S = 0.2
 _STATUS_RANK = ("loaded", "loading", "ready", "downloading", "unloading", "failed", "not_found")
 
 
@@ -66,6 +77,23 @@ async def look_at_models(services: Services) -> ModelPicture:
     return ModelPicture(tuple(workers), best_reports(reporters), services)
 
 
+async def wait_for_first_report(services: FromApp) -> None:
+    """Waits, just after the start, until a worker has reported what can run on its machine.
+
+    This machine may be another kind: in containers the worker's has the GPU. Ends at
+    `first_report_until`, at once where a report is known, and when the service stops.
+
+    Raises:
+        StoreUnavailableError: The store is away.
+    """
+    while not services.held.is_stopping:
+        left_s = services.first_report_until - anyio.current_time()
+        if left_s <= 0 or (await look_at_models(services)).reports:
+            return
+        pause_s = min(left_s, _LOOK_EVERY_S)
+        await services.held.wait(pause_s, partial(anyio.sleep, pause_s))
+
+
 def best_reports(workers: Iterable[WorkerReport]) -> Mapping[str, ModelReport]:
     """Gives of each model the best that any worker says; loaded instances are added up."""
     found: dict[str, list[ModelReport]] = {}
@@ -76,11 +104,12 @@ def best_reports(workers: Iterable[WorkerReport]) -> Mapping[str, ModelReport]:
 
 
 async def choose_model(services: Services, named: str | None) -> Resolution:
-    """Gives the model that a new job gets.
+    """Gives the model that a new job gets; see `wait_for_first_report` too.
 
     Raises:
         ModelUnavailableError: It cannot run, and nothing may serve in its place.
     """
+    await wait_for_first_report(services)
     picture = await look_at_models(services)
     current = await requested_by_default(services)
     return resolve_model(named, current, services.fallback_model, picture.availability)

@@ -48,6 +48,8 @@ class Services:
         fallback_model: Serves where that one is impossible; empty = never.
         host_check: Whether a model can run on this machine; asked only while no worker has
             ever reported.
+        first_report_until: By anyio's clock; so long the first report of a worker is waited for
+            before this machine is asked. 0 = never.
         allowed_hosts: Names, beside localhost and IP addresses, that requests may be made to.
         webhook_networks: That webhooks may reach although they are not public.
         version: Of this service.
@@ -63,6 +65,7 @@ class Services:
     default_model: str
     fallback_model: str
     host_check: Callable[[str], Availability]
+    first_report_until: float = 0.0
     allowed_hosts: tuple[str, ...] = ()
     webhook_networks: tuple[Network, ...] = ()
     version: str = "0"

@@ -179,12 +179,16 @@ __all__ = [
 
 
 def error_classes() -> Iterator[type[OcrApiError]]:
-    """Yields every class of the tree, the root first, in no further order."""
+    """Yields every class of the tree, the root first, in no further order.
+
+    A class that another package derives for itself, as the command line does, is none of them.
+    """
     waiting: list[type[OcrApiError]] = [OcrApiError]
     while waiting:
         found = waiting.pop()
-        yield found
-        waiting.extend(found.__subclasses__())
+        if found.__module__.startswith(__name__):
+            yield found
+            waiting.extend(found.__subclasses__())
 
 
 def error_class(code: str) -> type[OcrApiError]:

@@ -105,6 +105,8 @@ class ModelReport:
         refusal: Why that failed; empty = it did not.
         verified: `make verify-weights` read pages with the very weights that it has or would load.
         slow: It is made for a GPU, and runs on the processor there.
+        refuses: Its pages fail at once there, for now: it fits not even alone, or its loads keep
+            failing. Where it merely `failed`, they wait for the next try.
     """
 
     reason: str = ""
@@ -120,6 +122,7 @@ class ModelReport:
     refusal: str = ""
     verified: bool = False
     slow: bool = False
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,10 +94,24 @@ class ChildProcess:
         """Starts a fresh interpreter and waits until it is ready.
 
         Raises:
-            ChildDiedError: It ended or was silent for too long.
+            ChildDiedError: It could not be started, ended, or was silent for too long.
         """
+        try:
+            process, ours = await cls._spawn(command)
+        except OSError as exc:  # e.g. no memory to fork, or no file descriptors
+            msg = f"A process could not be started: {exc.strerror or type(exc).__name__}."
+            raise ChildDiedError(msg) from exc
+        stream = await UNIXSocketStream.from_socket(ours)
+        child = cls(process, stream, command.module.rpartition(".")[2])
+        await child._greet(command.start_timeout_s)
+        return child
+
+    @staticmethod
+    async def _spawn(command: ChildCommand) -> tuple[Process, socket.socket]:
+        """Starts the interpreter; gives it, and this end of the socket between the two."""
         ours, theirs = socket.socketpair()
-        with theirs:
+        with contextlib.ExitStack() as closed, theirs:
+            closed.callback(ours.close)
             process = await anyio.open_process(
                 [
                     *(sys.executable, "-P", "-m", command.module),
@@ -110,10 +124,8 @@ class ChildProcess:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )
-        stream = await UNIXSocketStream.from_socket(ours)
-        child = cls(process, stream, command.module.rpartition(".")[2])
-        await child._greet(command.start_timeout_s)
-        return child
+            closed.pop_all()
+        return process, ours
 
     @property
     def pid(self) -> int:

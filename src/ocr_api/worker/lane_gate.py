@@ -41,7 +41,8 @@ class LaneGate:
             return self._routes()
         if self._keeper.is_ready(lane) and self._models.residents.is_open(lane):
             return True
-        return lane not in self._fleet.servable and self._is_refused(lane)
+        is_nobodys = self._fleet.is_sure and lane not in self._fleet.servable
+        return is_nobodys and self._is_refused(lane)
 
     def enter(self, lane: str) -> bool:
         """See `Gate`."""

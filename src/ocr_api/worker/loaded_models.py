@@ -61,13 +61,16 @@ class ModelState:
     error: str = ""
 
 
-def model_report(reason: str, state: ModelState) -> ModelReport:
+def model_report(reason: str, state: ModelState, refusal: OcrApiError | None = None) -> ModelReport:
     """Gives what a worker says about a model.
 
     Args:
         reason: Why it cannot run here; empty = it can.
         state: How it stands.
+        refusal: Why its pages fail at once for now; None = they don't.
     """
+    if refusal is not None:
+        state = replace(state, error=refusal.detail)
     is_loaded = state.instances > 0 and state.loaded is not None and not state.is_unloading
     return ModelReport(
         reason=reason,
@@ -77,6 +80,7 @@ def model_report(reason: str, state: ModelState) -> ModelReport:
         device=state.loaded.device if state.loaded else None,
         quantization=state.loaded.quantization if state.loaded else None,
         message="" if is_loaded else state.error,
+        refuses=refusal is not None,
     )
 
 
@@ -110,6 +114,7 @@ class LoadedModels:
         self._reading = anyio.CapacityLimiter(plan.readers)
         self._batchers: dict[str, Batcher] = {}
         self._loading: Counter[str] = Counter()
+        self._starting: Counter[str] = Counter()
         self._loaded: dict[str, ModelLoaded] = {}
         self._failures = LoadFailures(time.monotonic)
         seats = {model: _seat(spec, plan) for model, spec in catalog.models.items()}
@@ -130,7 +135,7 @@ class LoadedModels:
         """
         pool = self.batcher(model).pool
         if self.residents.seat(model).instances:
-            if self.residents.seat(model).is_loaded and self.is_running(model):
+            if self.residents.seat(model).stays and self.is_running(model):
                 return
             with self.read_ahead.reading(model):
                 await self.changes.load(model, why)
@@ -205,7 +210,11 @@ class LoadedModels:
 
     async def start(self, model: str) -> None:
         """See `ModelChildren`."""
-        await self.batcher(model).pool.warm()
+        self._starting[model] += 1
+        try:
+            await self.batcher(model).pool.warm()
+        finally:
+            self._starting[model] -= 1
 
     async def stop(self, model: str) -> None:
         """See `ModelChildren`."""
@@ -219,7 +228,8 @@ class LoadedModels:
     def is_busy(self, model: str) -> bool:
         """See `ModelChildren`."""
         batcher = self._batchers.get(model)
-        return batcher is not None and (batcher.is_busy or self._loading[model] > 0)
+        is_beginning = self._loading[model] > 0 or self._starting[model] > 0
+        return batcher is not None and (batcher.is_busy or is_beginning)
 
     def _found(self, model: str) -> Found | None:
         spec = self._catalog.model(model)
@@ -263,7 +273,7 @@ class LoadedModels:
         finally:
             self._loading[spec.id] -= 1
             self.residents.on_change()
-        self._tasks.start_soon(self._tell_end, child)
+        self._tasks.start_soon(self._tell_end, spec.id, child)
         self._note_loaded(spec.id, loaded)
         if is_first:
             self.journal.loaded(spec.id, time.monotonic() - began_at, loaded.memory_mib)
@@ -295,8 +305,12 @@ class LoadedModels:
         known_mib = self.residents.seat(model).measured_mib or 0
         self._loaded[model] = replace(loaded, memory_mib=max(known_mib, loaded.memory_mib))
 
-    async def _tell_end(self, child: ChildProcess) -> None:
+    async def _tell_end(self, model: str, child: ChildProcess) -> None:
         await child.ended()
+        seat = self.residents.seat(model)
+        if seat.instances and seat.stays and not (self.is_running(model) or self.is_busy(model)):
+            self.journal.died(model, seat.measured_mib)
+            self.residents.gone(model)
         self.residents.on_change()
 
     async def _ask_to_load(self, spec: ModelSpec, child: ChildProcess) -> ModelLoaded:

@@ -64,7 +64,13 @@ from ocr_api.worker.planning import (
     store_limits,
     weights_keeper,
 )
-from ocr_api.worker.process_page import Parts, process_claim, refuse_claim, reroute_claim
+from ocr_api.worker.process_page import (
+    Parts,
+    process_claim,
+    refuse_claim,
+    reroute_claim,
+    return_claim,
+)
 from ocr_api.worker.text_publisher import TextPublisher
 from ocr_api.worker.weights_keeper import WeightsKeeper
 from ocr_api.worker.weights_reports import with_weights
@@ -284,6 +290,8 @@ async def _work(worker: Worker, claim: Claim, hand: Hand) -> None:
     refusal = worker.keeper.refusal(claim.model) or worker.parts.reader.models.refusal(claim.model)
     if refusal is None:
         await process_claim(claim, hand, worker.parts)
+    elif claim.model in worker.among.fleet.servable:
+        await return_claim(claim, worker.parts)
     elif claim.route_reason:
         await reroute_claim(claim, worker.parts)
     else:
@@ -309,7 +317,8 @@ def _report(worker: Worker, follower: ModelFollower) -> WorkerReport:
     """Gives how the worker stands now."""
     models: dict[str, ModelReport] = {}
     for model, reason in worker.reasons.items():
-        found = model_report(reason, worker.parts.reader.state(model))
+        refusal = worker.parts.reader.models.refusal(model)
+        found = model_report(reason, worker.parts.reader.state(model), refusal)
         followed = follower.followed(model)
         models[model] = replace(
             with_weights(found, worker.keeper.state(model)),
@@ -330,9 +339,9 @@ def _report(worker: Worker, follower: ModelFollower) -> WorkerReport:
 async def _see_others(worker: Worker) -> None:
     """Sees what the other workers serve, and claims what that makes possible."""
     fleet = worker.among.fleet
-    before = fleet.servable
+    before = (fleet.is_sure, fleet.servable)
     await worker.among.look()
-    if fleet.servable != before:
+    if (fleet.is_sure, fleet.servable) != before:
         worker.parts.reader.models.residents.on_open()
     await _free_stranded_pages(worker)
 

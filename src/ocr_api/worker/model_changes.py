@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Protocol
 
 import anyio
@@ -43,8 +43,9 @@ class ModelChildren(Protocol):
 class ModelChanges:
     """Changes what is in memory.
 
-    Room is made for one model at a time. Models that fit beside each other are loaded side by side,
-    so one that takes long keeps only those waiting that need its room.
+    Room is made for one model at a time, by the end of the pages of those that leave. Models that
+    fit beside each other are loaded side by side, so a load that takes long keeps only those
+    waiting that need its room.
 
     Args:
         children: The processes.
@@ -67,6 +68,7 @@ class ModelChanges:
         self._room = anyio.Lock()
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         self._loads: dict[str, anyio.CancelScope] = {}
+        self._unloads: Counter[str] = Counter()
 
     @property
     def is_making_room(self) -> bool:
@@ -94,8 +96,11 @@ class ModelChanges:
             ModelLoadError: It was unloaded meanwhile.
             ReadError: It cannot be loaded.
         """
+        unloads = self._unloads[model]
         async with self._turns[model]:
-            if self._residents.seat(model).is_loaded and self._children.is_running(model):
+            if self._unloads[model] != unloads:
+                raise _unloaded(model)
+            if self._residents.seat(model).stays and self._children.is_running(model):
                 return
             with self._journal.cause(model, why):
                 await self._load_unless_unloaded(model)
@@ -106,6 +111,7 @@ class ModelChanges:
         One that is just being loaded leaves at once.
         """
         was_loading = self.stop_loading(model)
+        self._unloads[model] += 1
         async with self._turns[model], self._room:
             was_loaded = self._children.is_running(model)
             with self._journal.cause(model, why):
@@ -127,8 +133,7 @@ class ModelChanges:
         finally:
             del self._loads[model]
         if load.cancelled_caught:
-            msg = "The model was unloaded before it was loaded."
-            raise ModelLoadError(msg, model=model)
+            raise _unloaded(model)
 
     def check_possible(self, model: str) -> None:
         """Refuses a model that can never fit.
@@ -210,3 +215,7 @@ class ModelChanges:
             took_s = time.monotonic() - began_at
             memory_mib = self._residents.seat(model).measured_mib
             self._journal.unloaded(model, took_s, memory_mib, successor)
+
+
+def _unloaded(model: str) -> ModelLoadError:
+    return ModelLoadError("The model was unloaded before it was loaded.", model=model)

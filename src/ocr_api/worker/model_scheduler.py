@@ -75,7 +75,8 @@ class ModelScheduler:
         await self._see_queue()
         preloaded = self._ready_to_preload()
         if preloaded is not None:
-            self._begin(tasks, preloaded, partial(self._models.load, why=ModelWhy.PRELOAD))
+            self._to_preload.remove(preloaded)
+            self._begin(tasks, preloaded, self._preload)
         elif (grown := self._one_too_many()) is not None:
             self._begin(tasks, grown, partial(self._models.unload, why=ModelWhy.MEMORY))
         elif (model := self._next()) is not None:
@@ -123,15 +124,25 @@ class ModelScheduler:
             if is_ours:
                 await among.look()
                 await self._see_queue()
+                if not evicts and self._residents.room(model).evict:
+                    return  # the room was taken meanwhile
                 if any(map(self._is_next, self._waits.lanes([model]))):
                     await self._models.load(model, ModelWhy.SCHEDULER)
 
     def _ready_to_preload(self) -> str | None:
         for model in self._to_preload:
-            if self._view.is_ready(model):
-                self._to_preload.remove(model)
+            if self._view.is_ready(model) and self._models.may_be_loaded(model):
                 return model
         return None
+
+    async def _preload(self, model: str) -> None:
+        """Loads a model ahead; one that could not be loaded is tried again after its pause."""
+        try:
+            await self._models.load(model, ModelWhy.PRELOAD)
+        except OcrApiError:
+            if not self._models.may_be_loaded(model):
+                self._to_preload.append(model)
+            raise
 
     def _one_too_many(self) -> str | None:
         """Gives a model that leaves because reading took more memory than loading."""

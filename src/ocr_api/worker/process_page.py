@@ -60,8 +60,7 @@ async def process_claim(claim: Claim, hand: Hand, parts: Parts) -> None:
     back, uncharged.
     """
     if not hand.is_admitted:
-        with parts.leases.held(claim):
-            await _patiently(lambda: parts.store.release(claim, charge=False))
+        await return_claim(claim, parts)
         return
     following: Claim | None = claim
     while following is not None:
@@ -72,6 +71,12 @@ async def refuse_claim(claim: Claim, error: OcrApiError, parts: Parts) -> None:
     """Fails a page for good without a look at it, e.g. because its model cannot be had."""
     with parts.leases.held(claim):
         await _record_failure(claim, error, parts, final=True)
+
+
+async def return_claim(claim: Claim, parts: Parts) -> None:
+    """Puts a page back into its lane, uncharged, e.g. because another worker can read it."""
+    with parts.leases.held(claim):
+        await _patiently(lambda: parts.store.release(claim, charge=False))
 
 
 async def reroute_claim(claim: Claim, parts: Parts) -> None:

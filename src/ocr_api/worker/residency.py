@@ -93,13 +93,15 @@ def make_room(needed_mib: int, budget_mib: int, residents: Sequence[Resident]) -
 def one_too_many(residents: Sequence[Resident], budget_mib: int) -> str | None:
     """Gives the model that leaves because all together have grown beyond the budget.
 
-    It is the least recently used idle one; None = they fit, none is idle, or there is only one.
+    It is the least recently used idle one; None = they fit, none is idle, or there is only one
+    beside those that never leave: it would be loaded again for its next page.
 
     Args:
         residents: Models on the device.
         budget_mib: What they may take together.
     """
-    if len(residents) == 1 or sum(one.memory_mib for one in residents) <= budget_mib:
+    movable = [one for one in residents if not one.is_pinned]
+    if len(movable) < 2 or sum(one.memory_mib for one in residents) <= budget_mib:
         return None
     idle = [one for one in residents if not (one.is_busy or one.is_pinned)]
     return min(idle, key=lambda one: one.last_used_s).model if idle else None

@@ -61,6 +61,11 @@ class Seat:
         return self.is_loaded or self.is_loading or self.in_work > 0
 
     @property
+    def stays(self) -> bool:
+        """It is loaded, and not about to leave."""
+        return self.is_loaded and not self.is_draining
+
+    @property
     def is_open(self) -> bool:
         """Its pages may be claimed."""
         return not self.is_draining and (self.is_loaded or not self.instances)
