@@ -85,7 +85,11 @@ def test_interrupted_pull_goes_on_where_it_was(hub: FakeHub, tmp_path: Path) -> 
     machine = Machine(tmp_path / "here", hub)
     hub.pace_s = 0.03
     first = subprocess.Popen(
-        machine.command("models", "pull", "slow"), env=machine.environment, start_new_session=True
+        machine.command("models", "pull", "slow"),
+        env=machine.environment,
+        start_new_session=True,
+        # a shell that started the tests in the background had SIGINT ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     eventually(lambda: hub.sent.get("model.safetensors", 0) > 3_000_000, 60)
     hub.pace_s = 1.0  # so that it is not over when the signal comes
