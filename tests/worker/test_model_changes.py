@@ -63,6 +63,14 @@ def model_pids() -> list[int]:
     return [pid for pid, line in descendants(os.getpid()) if "ocr_api.child.model_process" in line]
 
 
+async def load_hanging(reader: PageReader, refusals: list[str]) -> None:
+    """Loads a model that hangs; notes why that ended."""
+    try:
+        await reader.load("hanging")
+    except ModelLoadError as exc:
+        refusals.append(exc.detail)
+
+
 async def read(reader: PageReader, model: str) -> PageResult:
     descriptor = os.memfd_create("upload")
     try:
@@ -172,14 +180,7 @@ async def test_model_that_hangs_while_it_loads_keeps_nobody_waiting_who_fits(
 async def test_unload_ends_a_load_in_progress(opened: Opened) -> None:
     async with opened(100) as reader, anyio.create_task_group() as tasks:
         refusals: list[str] = []
-
-        async def load() -> None:
-            try:
-                await reader.load("hanging")
-            except ModelLoadError as exc:
-                refusals.append(exc.detail)
-
-        tasks.start_soon(load)
+        tasks.start_soon(load_hanging, reader, refusals)
         with anyio.fail_after(15):
             while not (pids := model_pids()):
                 await anyio.sleep(0.01)
@@ -196,15 +197,8 @@ async def test_unload_ends_a_load_in_progress(opened: Opened) -> None:
 async def test_unload_ends_every_load_that_was_asked_for_before(opened: Opened) -> None:
     async with opened(100) as reader, anyio.create_task_group() as tasks:
         refusals: list[str] = []
-
-        async def load() -> None:
-            try:
-                await reader.load("hanging")
-            except ModelLoadError as exc:
-                refusals.append(exc.detail)
-
         for _ in range(3):
-            tasks.start_soon(load)
+            tasks.start_soon(load_hanging, reader, refusals)
         with anyio.fail_after(15):
             while not model_pids():
                 await anyio.sleep(0.01)
