@@ -125,10 +125,10 @@ class Prober:
         """Gives words and confidences (0..100) of a quick reading."""
         language = _PROBES[script][0]
         try:
-            tsv = self._reader.read_tsv(band, language, segmentation=PAGE_SEGMENTATION_ONE_BLOCK)
+            read = self._reader.read(band, language, segmentation=PAGE_SEGMENTATION_ONE_BLOCK)
         except EngineError:
             return []  # no evidence; the page may still be read
-        rows = (row.split("\t", 11) for row in tsv.split("\n"))
+        rows = (row.split("\t", 11) for row in read.tsv.split("\n"))
         words = (row for row in rows if len(row) == 12 and row[0] == "5")
         return [(row[11].strip("\u200e\u200f "), float(row[10])) for row in words]
 

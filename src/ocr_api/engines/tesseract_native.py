@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ PAGE_SEGMENTATION_AUTO = int(tesserocr.PSM.AUTO)
 PAGE_SEGMENTATION_SPARSE = int(tesserocr.PSM.SPARSE_TEXT)
 PAGE_SEGMENTATION_ONE_LINE = int(tesserocr.PSM.SINGLE_LINE)
 PAGE_SEGMENTATION_ONE_BLOCK = int(tesserocr.PSM.SINGLE_BLOCK)
+_WORD = tesserocr.RIL.WORD
 _ASSUMED_DPI = 300
 _MAX_LOADED = 4
 _CHARACTERS_TO_TRY = ("50", "12")
@@ -43,6 +44,20 @@ class Orientation:
     confidence: float
     script: str
     script_confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class NativeText:
+    """What Tesseract read.
+
+    Attributes:
+        tsv: Its TSV without heading; boxes in pixels of what was read.
+        is_spaced: Of each word (level 5) of the TSV in turn, whether Tesseract saw a space to the
+            left of it. It divides scripts without spaces into words too, and only here tells so.
+    """
+
+    tsv: str
+    is_spaced: tuple[bool, ...] = ()
 
 
 class NativeReader:
@@ -72,8 +87,8 @@ class NativeReader:
             _, oldest = self._loaded.popitem(last=False)
             oldest.End()
 
-    def read_tsv(self, grey: Grey, languages: str, *, segmentation: int) -> str:
-        """Gives Tesseract's TSV (without heading) for a page; boxes in pixels of `grey`.
+    def read(self, grey: Grey, languages: str, *, segmentation: int) -> NativeText:
+        """Reads a page; boxes in pixels of `grey`.
 
         Raises:
             EngineError: Tesseract failed or took longer than the time limit.
@@ -85,7 +100,7 @@ class NativeReader:
         try:
             if not api.Recognize(self._timeout_ms):
                 raise EngineError("Tesseract gave up on the page; try another model.")
-            return str(api.GetTSVText(0))
+            return NativeText(str(api.GetTSVText(0)), tuple(_spaces(api)))
         except RuntimeError as exc:
             raise EngineError("Tesseract failed on the page; try another model.") from exc
         finally:
@@ -167,6 +182,16 @@ def _open_api(
     except RuntimeError as exc:
         msg = f"Tesseract cannot load {languages} from {folder}."
         raise ModelLoadError(msg) from exc
+
+
+def _spaces(api: Any) -> Iterator[bool]:
+    """Yields of each word whether it has a space to its left, in the order of the TSV."""
+    word = api.GetIterator()
+    while word is not None:
+        if not word.Empty(_WORD):
+            yield word.BlanksBeforeWord() > 0
+        if not word.Next(_WORD):
+            return
 
 
 def _set_image(api: Any, grey: Grey) -> None:

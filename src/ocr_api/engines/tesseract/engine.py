@@ -154,7 +154,8 @@ class TesseractEngine:
     def _words(self, sized: ink.Grey, languages: str, segmentation: int) -> tuple[PlacedWord, ...]:
         if self._reader is None:
             raise ModelLoadError("The Tesseract engine was not loaded.")
-        return tuple(parse_tsv(self._reader.read_tsv(sized, languages, segmentation=segmentation)))
+        read = self._reader.read(sized, languages, segmentation=segmentation)
+        return tuple(parse_tsv(read.tsv, read.is_spaced))
 
 
 def _size_factor(even: ink.Grey, text_height_px: float, size: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -19,26 +20,47 @@ _SHORT = 12
 """Texture and dirt are read as few letters with little confidence; a whole line needs less."""
 _WIDEST_SPACE = 0.7
 """Words of one piece of a line are at most this many word heights apart."""
+_WIDEST_INSIDE = 1.5
+"""Parts of one word are at most this many line heights apart: full-width marks that follow each
+other may stand in the outer halves of their squares."""
+_DIVIDED = re.compile(
+    "[\u0e00-\u0e7f\u1100-\u11ff\u3000-\u31ff\u3400-\u9fff\ua960-\ua97f\uac00-\ud7ff"
+    "\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
+)
+"""Thai, Hangul, Kana and Han with their marks: what Tesseract divides into words where no space is
+(`UNICHARSET::IsSpaceDelimited`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedWord:
-    """A word with its place in Tesseract's layout: `(block, paragraph, line)` numbers from 1."""
+    """A word as Tesseract divides writing into words.
+
+    Attributes:
+        place: In Tesseract's layout: `(block, paragraph, line)`, numbers from 1.
+        word: What was read; the box in pixels of what was read.
+        is_spaced: False = Tesseract saw no space to the left of it.
+    """
 
     place: tuple[int, int, int]
     word: Word
+    is_spaced: bool = True
 
 
-def parse_tsv(tsv: str) -> Iterator[PlacedWord]:
+def parse_tsv(tsv: str, is_spaced: Iterable[bool] = ()) -> Iterator[PlacedWord]:
     """Yields the words of Tesseract's TSV in reading order, text cleaned, empty ones left out.
 
-    Columns: level, page, block, paragraph, line, word, left, top, width, height, confidence
-    (0..100), text (tesseract(1), "tsv").
+    Args:
+        tsv: Columns: level, page, block, paragraph, line, word, left, top, width, height,
+            confidence (0..100), text (tesseract(1), "tsv").
+        is_spaced: Of each word, empty ones too, whether a space was seen to the left of it; it
+            is taken for seen where nothing is told.
     """
+    spaced = iter(is_spaced)
     for row in tsv.split("\n"):
         cells = row.split("\t", _COLUMNS - 1)
         if len(cells) < _COLUMNS or cells[0] != _WORD_LEVEL:
             continue
+        has_space = next(spaced, True)
         text = clean_text(cells[11])
         if not text:
             continue
@@ -46,7 +68,7 @@ def parse_tsv(tsv: str) -> Iterator[PlacedWord]:
         box = Box(left, top, left + width, top + height)
         confidence = min(max(float(cells[10]) / 100, 0.0), 1.0)
         place = (int(cells[2]), int(cells[3]), int(cells[4]))
-        yield PlacedWord(place, Word(text, box, confidence))
+        yield PlacedWord(place, Word(text, box, confidence), has_space)
 
 
 def lines_of(words: Iterable[PlacedWord]) -> list[list[PlacedWord]]:
@@ -58,12 +80,13 @@ def build_blocks(words: Iterable[PlacedWord]) -> tuple[Block, ...]:
     """Gives blocks of lines of words in reading order.
 
     Tesseract takes columns under a heading for one, and a table's columns for blocks; so its
-    lines are parted at wide gaps and put in order anew.
+    lines are parted at wide gaps and put in order anew. It also divides scripts without spaces
+    into words; these are made whole again.
 
     Args:
         words: Line by line, in reading order within each line.
     """
-    pieces = [piece for line in lines_of(words) for piece in _part(line)]
+    pieces = [piece for line in lines_of(words) for piece in _part(_whole_words(line))]
     has_quotes = any("\u00ab" in word.text for piece in pieces for word in piece)
     lines = [_build_line(piece, has_quotes=has_quotes) for piece in pieces]
     return blocks_of([line for line in lines if _is_credible(line)])
@@ -74,23 +97,53 @@ def _is_credible(line: Line) -> bool:
     return line.confidence is None or line.confidence >= least
 
 
-def _part(line: Sequence[PlacedWord]) -> Iterator[list[Word]]:
+def _whole_words(line: Sequence[PlacedWord]) -> list[Word]:
+    """Gives the words of a line as they are printed: parts with no space between them are one.
+
+    Only where Tesseract divides: of words from right to left it tells the space on the wrong side.
+    """
+    text = " ".join(item.word.text for item in line)
+    if not _DIVIDED.search(text) or main_direction(text) is Direction.RTL:
+        return [item.word for item in line]
+    widest_px = _WIDEST_INSIDE * max(item.word.box.height_px for item in line)
+    words: list[Word] = []
+    for item in line:
+        if words and not item.is_spaced and _gap_px(words[-1].box, item.word.box) <= widest_px:
+            words[-1] = _unite(words[-1], item.word)
+        else:
+            words.append(item.word)
+    return words
+
+
+def _unite(one: Word, other: Word) -> Word:
+    parts = (one, other)
+    # A mark at the start of a part may compose with the letter before it.
+    text = clean_text(one.text + other.text)
+    confidence = mean_confidence((part.confidence, len(part.text)) for part in parts)
+    return Word(text, Box.around(part.box for part in parts), confidence)
+
+
+def _part(words: Sequence[Word]) -> Iterator[list[Word]]:
     """Yields the words of a line up to each gap wider than a space, or word at another height."""
-    heights = sorted(item.word.box.height_px for item in line)
+    heights = sorted(word.box.height_px for word in words)
     widest_px = _WIDEST_SPACE * heights[len(heights) // 2]
     piece: list[Word] = []
-    for item in line:
-        if piece and not _are_neighbours(piece[-1].box, item.word.box, widest_px):
+    for word in words:
+        if piece and not _are_neighbours(piece[-1].box, word.box, widest_px):
             yield piece
             piece = []
-        piece.append(item.word)
+        piece.append(word)
     yield piece
 
 
 def _are_neighbours(one: Box, other: Box, widest_px: float) -> bool:
-    across = max(one.left, other.left) - min(one.right, other.right)
     down = max(one.top, other.top) - min(one.bottom, other.bottom)
-    return across <= widest_px and down <= 0
+    return _gap_px(one, other) <= widest_px and down <= 0
+
+
+def _gap_px(one: Box, other: Box) -> int:
+    """Gives how far two boxes are apart across, below 0 where they overlap."""
+    return max(one.left, other.left) - min(one.right, other.right)
 
 
 def scale_word(placed: PlacedWord, factor: float, width_px: int, height_px: int) -> PlacedWord:
