@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from redis.asyncio.connection import parse_url
 
 from ocr_api.errors import SettingsError
 from ocr_api.settings import Settings, load_settings
@@ -65,6 +66,23 @@ def test_external_server_is_named_by_host_or_url() -> None:
         load_settings().redis_address  # noqa: B018 - it raises
 
 
+@pytest.mark.parametrize(
+    ("host", "connected_to"),
+    [
+        ("redis", "redis"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::1", "::1"),
+        ("[::1]", "::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("fe80::1%ab0", "fe80::1%ab0"),
+        ("[fe80::1%25ab0]", "fe80::1%ab0"),
+    ],
+)
+def test_client_connects_to_the_host_that_was_named(host: str, connected_to: str) -> None:
+    told = parse_url(load_settings(redis_host=host, redis_port=7000).redis_address)
+    assert (told["host"], told["port"], told["db"]) == (connected_to, 7000, 0)
+
+
 @pytest.mark.parametrize("prefix", ["", "OCR_API_"])
 def test_empty_variable_counts_as_unset(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Docker Compose passes a blank line of a file `.env` on as an empty variable."""
@@ -100,7 +118,8 @@ def test_empty_variable_hides_no_other_of_its_name(monkeypatch: pytest.MonkeyPat
 def test_store_is_elsewhere_unless_its_name_is_of_this_machine(
     host: str, *, is_elsewhere: bool
 ) -> None:
-    assert load_settings(redis_host=host.strip("[]")).is_store_elsewhere is is_elsewhere
+    for named in (host, host.strip("[]")):
+        assert load_settings(redis_host=named).is_store_elsewhere is is_elsewhere
     assert load_settings(redis_url=f"rediss://u:p@{host}:1/2").is_store_elsewhere is is_elsewhere
 
 

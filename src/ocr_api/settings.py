@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -295,7 +295,7 @@ class Settings(BaseSettings):
         if self.redis_host is None:
             msg = "Set REDIS_HOST or REDIS_URL, or use `ocr-api serve`, which brings its own."
             raise SettingsError(msg)
-        return f"redis://{self.redis_host}:{self.redis_port}/0"
+        return f"redis://{_url_host(self.redis_host)}:{self.redis_port}/0"
 
     @property
     def is_store_elsewhere(self) -> bool:
@@ -304,8 +304,6 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: None is configured.
         """
-        if self.redis_url is None and self.redis_host is not None:
-            return not _is_loopback(self.redis_host)
         url = urlsplit(self.redis_address)
         return url.scheme != "unix" and not _is_loopback(unquote(url.hostname or "localhost"))
 
@@ -351,6 +349,15 @@ def load_settings(**overrides: object) -> Settings:
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
         msg = f"{name}: {first['msg']} (got {first['input']!r}). See docs/configuration.md."
         raise SettingsError(msg) from exc
+
+
+def _url_host(host: str) -> str:
+    """Gives a host as it stands in a URL: an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    return f"[{quote(host, safe=':')}]"
 
 
 def _is_loopback(host: str) -> bool:
