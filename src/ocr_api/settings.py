@@ -25,6 +25,9 @@ MIB = 1024 * 1024
 _MEANT_WHEN_EMPTY = frozenset({"fallback_model"})
 """Settings whose empty value says something else than their default."""
 
+_SECRET = frozenset({"api_keys", "api_key", "webhook_secret", "redis_url"})
+"""Settings whose value no message shows."""
+
 QuantizationChoice = Annotated[str, StringConstraints(pattern=r"^[^:]+:(none|8bit|4bit)$")]
 
 
@@ -54,6 +57,18 @@ class Settings(BaseSettings):
     # HTTP
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     api_port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
+    api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        repr=False,
+        description="Keys of which callers must show one: `<name>:<key>`, comma-separated; several "
+        "of one name while it changes. None = whoever reaches the service may use it.",
+    )
+    api_key: str | None = Field(
+        None,
+        repr=False,
+        description="Key that `ocr-api models` shows to the service; none = the first of "
+        "`API_KEYS`.",
+    )
     allow_anonymous: bool = Field(
         default=False,
         description="Whether an address other than loopback may be served without API keys.",
@@ -254,6 +269,7 @@ class Settings(BaseSettings):
         return {name: value for name, value in given.items() if not _is_unset(name, value)}
 
     @field_validator(
+        "api_keys",
         "allowed_hosts",
         "quantization",
         "preload_models",
@@ -346,8 +362,9 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**chosen)  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as exc:
         first = exc.errors()[0]
-        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
-        msg = f"{name}: {first['msg']} (got {first['input']!r}). See docs/configuration.md."
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        got = "" if name in _SECRET else f" (got {first['input']!r})"
+        msg = f"{name.upper()}: {first['msg']}{got}. See docs/configuration.md."
         raise SettingsError(msg) from exc
 
 

@@ -13,6 +13,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
+from ocr_api.api.api_keys import ApiKeys
 from ocr_api.api.app import create_app
 from ocr_api.api.listening import listening_socket, serve
 from ocr_api.api.services import Services
@@ -129,6 +130,16 @@ async def test_caller_that_sends_too_much_still_hears_why(port: int, stored_file
         assert answer.status_code == 413
         assert answer.json()["limit"] == LIMITS.max_upload_bytes
         assert (await client.get("/livez")).status_code == 200
+    assert stored_files() == []
+
+
+async def test_caller_without_a_key_hears_it_though_it_sends_much(
+    services: Services, stored_files: Stored
+) -> None:
+    guarded = replace(services, api_keys=ApiKeys.parse(["archive:0123456789abcdef"]))
+    async with serving(guarded) as port, httpx.AsyncClient() as client:
+        answer = await client.post(f"http://127.0.0.1:{port}/ocr", content=bytes(4_000_000))
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
     assert stored_files() == []
 
 

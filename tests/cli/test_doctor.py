@@ -117,6 +117,6 @@ def test_data_folder_that_cannot_be_used_is_a_clear_error(tmp_path: Path) -> Non
 
 def test_api_and_worker_alone_name_what_they_miss() -> None:
     for command in ("api", "worker"):
-        done = run(command)
+        done = run(command, API_PORT="0")  # 8000 may be taken
         assert done.returncode == 2
         assert "REDIS_HOST" in done.stderr

@@ -42,6 +42,8 @@ async def every_kind_of_job(store: JobStore, blobs: Blobs) -> None:
     await store.fail(claims["delayed"], PROBLEM, final=False)
     await store.cancel("cancelled")
     await every_kind_of_delivery(store, blobs)
+    await blobs.put(upload("owned"), b"upload")
+    await store.create(replace(make_job("owned", "owned"), owner="archive"))
     await store.check_schema()
     await store.report(WorkerReport("worker"), 1000)
 
@@ -105,6 +107,8 @@ DAMAGES: dict[str, Damage] = {
     "{ocr}:events:nobody": lambda redis, _: redis.rpush(keys.events_key("nobody"), "x"),
     "done": lambda redis, _: redis.zrem(keys.ENDED, "done"),
     "busy": lambda redis, _: redis.zrem(keys.JOBS, "busy"),
+    "owned": lambda redis, _: redis.zrem(keys.OWNER_JOBS + "archive", "owned"),
+    "stray": lambda redis, _: redis.zadd(keys.OWNER_JOBS + "clinic", {"stray": 1}),
     "nobody:1": lambda redis, _: redis.zadd(keys.DELAYED, {"nobody:1": 1}),
     "{ocr}:secret:long": lambda redis, _: redis.delete(keys.secret_key("long")),
     "{ocr}:schema": lambda redis, _: redis.delete(keys.SCHEMA),

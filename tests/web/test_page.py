@@ -91,14 +91,17 @@ class Browser:
         return answer.json()["value"]
 
 
+def own_catalog(folder: Path) -> Path:
+    """A catalog with a model that writes slowly enough to be watched."""
+    story = "\n".join(f"line{number} of the story" for number in range(12))
+    told = {"text": story, "token_delay_s": 0.1}
+    return generating_catalog(folder / "own.toml", storyteller=told)
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("web")
-    story = "\n".join(f"line{number} of the story" for number in range(12))
-    catalog = generating_catalog(
-        folder / "own.toml", storyteller={"text": story, "token_delay_s": 0.1}
-    )
-    with running(folder / "data", {"CATALOG_FILE": str(catalog)}) as started:
+    with running(folder / "data", {"CATALOG_FILE": str(own_catalog(folder))}) as started:
         yield started
 
 
@@ -153,19 +156,7 @@ def test_text_is_shown_while_it_is_generated(
     page = tmp_path / "page.png"
     page.write_bytes(small_png())
     browser.open(address(service))
-    options = "return [...document.querySelectorAll('#model option')].map(o => o.value)"
-    eventually(lambda: "storyteller" in browser.run(options), 20)
-    browser.run("document.querySelector('#model').value = 'storyteller'")
-    browser.type("#file", str(page))
-    browser.click("#read")
-    shown = "return ['#facts', '#text'].map(id => document.querySelector(id).innerText).join(' ')"
-    seen: list[str] = []
-
-    def is_complete() -> bool:
-        seen.append(browser.run(shown))
-        return "storyteller" in seen[-1]
-
-    eventually(is_complete, 60, lambda: seen[-1:])
+    seen = read_by_storyteller(browser, page)
     partial = [text for text in seen if "being read" in text and "line0" in text]
     assert any("line11" not in text for text in partial)
     assert "line11 of the story" in seen[-1]
@@ -187,3 +178,40 @@ def test_reference_is_drawn_without_any_foreign_host(service: Service, browser: 
     eventually(lambda: "/models/switch" in browser.text("main"), 20)
     loaded = "return performance.getEntriesByType('resource').map(entry => entry.name)"
     assert all(name.startswith(address(service, "/")) for name in browser.run(loaded))
+
+
+def test_key_is_asked_for_and_used(browser: Browser, tmp_path: Path) -> None:
+    page, key = tmp_path / "page.png", "key-of-the-reading-room"
+    page.write_bytes(small_png())
+    environment = {"API_KEYS": f"reading-room:{key}", "CATALOG_FILE": str(own_catalog(tmp_path))}
+    with running(tmp_path / "data", environment) as guarded:
+        browser.open(address(guarded))
+        eventually(lambda: "asks for a key" in browser.text("#key-form"), 20)
+        browser.type("#key", "key-of-another-room")
+        browser.click("#key-form button")
+        eventually(lambda: "does not know" in browser.text("#key-form"), 20)
+        browser.run("document.querySelector('#key').value = ''")
+        browser.type("#key", key)
+        browser.click("#key-form button")
+        eventually(lambda: not browser.text("#key-form"), 20)
+        seen = read_by_storyteller(browser, page)
+    assert any("being read" in text and "line11" not in text for text in seen)
+    assert "line11 of the story" in seen[-1]
+
+
+def read_by_storyteller(browser: Browser, page: Path) -> list[str]:
+    """Has a page read on the page that is open; gives all that was seen of its text."""
+    options = "return [...document.querySelectorAll('#model option')].map(o => o.value)"
+    eventually(lambda: "storyteller" in browser.run(options), 20)
+    browser.run("document.querySelector('#model').value = 'storyteller'")
+    browser.type("#file", str(page))
+    browser.click("#read")
+    shown = "return ['#facts', '#text'].map(id => document.querySelector(id).innerText).join(' ')"
+    seen: list[str] = []
+
+    def is_complete() -> bool:
+        seen.append(browser.run(shown))
+        return "storyteller" in seen[-1]
+
+    eventually(is_complete, 60, lambda: seen[-1:])
+    return seen

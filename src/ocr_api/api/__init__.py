@@ -5,6 +5,7 @@ listening.py        sockets and uvicorn
 http_protocol.py    HTTP/1.1 on one connection: a deadline for heads, bodies of one length
 methods.py          HEAD wherever there is GET, `Allow`
 services.py         what every route works with
+api_keys.py         the keys of the settings; callers.py: who calls, and is the job theirs?
 routes/             one module a noun; routes/jobs.py is the story of a submission
 body.py             one request body, whichever way it was sent: multipart, raw, JSON
 multipart.py        a streamed form as events
@@ -26,7 +27,7 @@ problems.py         error class -> HTTP status, the only place
 error_reference.py  every error explained: docs/errors.md and /docs/errors
 host_check.py       no foreign web page reaches an open service
 headers.py          security headers
-openapi.py          the OpenAPI document
+openapi.py          what the OpenAPI document says beside the code; openapi_document.py builds it
 openapi_requests.py what the document says of requests: headers, options, bodies
 openapi_examples.py examples of answers
 """

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
@@ -33,6 +34,21 @@ _WITHDRAW_S = 5.0
 _SECRETS = frozenset({"password"})
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024}
 """About 50 ms and 16 MiB a guess (OWASP's password storage cheat sheet names it with `p` 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobToBe:
+    """What is known of a job before its file has come in.
+
+    Attributes:
+        id: Under which its upload is kept.
+        owner: Name of the caller's API key; empty = nobody was asked for one.
+        key: The caller's Idempotency-Key, if there is one.
+    """
+
+    id: str
+    owner: str
+    key: IdempotencyKey | None
 
 
 def idempotency_key(request: Request, owner: str = "") -> IdempotencyKey | None:

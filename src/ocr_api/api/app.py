@@ -11,6 +11,8 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI
 
 from ocr_api import __version__
+from ocr_api.api.api_keys import ApiKeys
+from ocr_api.api.callers import known_caller
 from ocr_api.api.event_feeds import EventFeeds
 from ocr_api.api.headers import SecurityHeaders
 from ocr_api.api.host_check import HostCheck
@@ -18,7 +20,7 @@ from ocr_api.api.http_protocol import FramingCheck
 from ocr_api.api.listening import OnReady, listening_socket, serve
 from ocr_api.api.methods import HeadAnswers
 from ocr_api.api.model_choice import FIRST_REPORT_S, wait_for_first_report
-from ocr_api.api.openapi import install_openapi
+from ocr_api.api.openapi_document import install_openapi
 from ocr_api.api.problems import install_problem_handlers
 from ocr_api.api.routes import job_life, jobs, models, service, webhooks
 from ocr_api.api.services import Limits, Services
@@ -84,15 +86,17 @@ def create_app(services: Services) -> FastAPI:
     app.state.static_files = load_static_files()
     app.state.event_feeds = EventFeeds(services.store, services.announcements)
     for router in (jobs.router, job_life.router, webhooks.router):
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(known_caller)])
     # never the health check: a container's worker begins once that has answered
-    app.include_router(models.router, dependencies=[Depends(wait_for_first_report)])
+    needed = [Depends(known_caller), Depends(wait_for_first_report)]
+    app.include_router(models.router, dependencies=needed)
     for router in (service.router, service.pages):
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
     app.add_middleware(HeadAnswers)
-    app.add_middleware(HostCheck, allowed_hosts=services.allowed_hosts)
+    if services.api_keys.is_open:  # a foreign page has no key
+        app.add_middleware(HostCheck, allowed_hosts=services.allowed_hosts)
     app.add_middleware(FramingCheck)
     app.add_middleware(SecurityHeaders)
     return app
@@ -122,6 +126,7 @@ async def opened_services(settings: Settings) -> AsyncGenerator[Services]:
             host_check=answers.__getitem__,
             first_report_until=_first_report_until(settings),
             allowed_hosts=settings.allowed_hosts,
+            api_keys=ApiKeys.parse(settings.api_keys),
             webhook_networks=parse_networks(settings.webhook_allowed_networks),
             version=__version__,
         )
@@ -135,13 +140,16 @@ def check_exposure(settings: Settings) -> None:
     """Refuses to open the service to a network by accident.
 
     Raises:
-        SettingsError: The address is not loopback, and nobody said that this is meant.
+        SettingsError: The address is not loopback, there are no keys, and nobody said that this
+            is meant; or a key is no key.
     """
     is_loopback = settings.api_host in {"localhost", "::1"} or settings.api_host.startswith("127.")
-    if not is_loopback and not settings.allow_anonymous:
+    is_open = ApiKeys.parse(settings.api_keys).is_open
+    if is_open and not is_loopback and not settings.allow_anonymous:
         msg = (
             f"API_HOST={settings.api_host} would let everybody on the network use this service, "
-            "as it asks for no key. Set ALLOW_ANONYMOUS=true to allow that, or use 127.0.0.1."
+            "as it asks for no key. Set API_KEYS, or ALLOW_ANONYMOUS=true to allow that, or use "
+            "127.0.0.1."
         )
         raise SettingsError(msg)
 

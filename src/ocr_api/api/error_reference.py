@@ -23,6 +23,8 @@ ADVICE: Mapping[str, str] = {
     "(`MAX_INLINE_BYTES` for `base64`).",
     "unsupported_type": "Convert the file to a type in `allowed`. The first bytes decide, not the "
     "name and not the Content-Type.",
+    "unauthorized": "Show the key that the operator gave you: `Authorization: Bearer <key>` or "
+    "`X-API-Key: <key>`.",
     "foreign_host": "Call the service by localhost or an IP address, or add the name to "
     "`ALLOWED_HOSTS`. This keeps web pages of others from using your service.",
     "unknown_job": "Check the id. Jobs are removed `JOB_RESULT_TTL` seconds after they ended.",

@@ -111,7 +111,9 @@ def _check(picture: ModelPicture, model: str) -> None:
 
 
 def _caller(request: Request) -> str:
-    return "" if request.client is None else request.client.host
+    """Gives the name of the caller's key, or the address where no keys are asked for."""
+    address = "" if request.client is None else request.client.host
+    return str(request.state.caller or address)
 
 
 async def _wait(

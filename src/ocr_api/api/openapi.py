@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI, Response
-from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
+from fastapi import Response
 
 from ocr_api.api.openapi_examples import (
     ACCEPTED_EXAMPLE,
@@ -27,7 +25,6 @@ from ocr_api.api.openapi_requests import (
     option_parameters,
     submission_body,
 )
-from ocr_api.api.options import NOT_YET
 from ocr_api.api.problems import PROBLEM_TYPE
 from ocr_api.renderers import FORMATS
 from ocr_api.wire import (
@@ -36,21 +33,15 @@ from ocr_api.wire import (
     DeliveryView,
     HealthView,
     JobAccepted,
-    JobEvent,
-    JobEventView,
     JobList,
     JobView,
     ModelActionView,
     ModelEventsView,
     ModelList,
     ModelView,
-    ProblemView,
     ReadyView,
-    ResultDocument,
     SinglePage,
-    SwitchRequest,
     SwitchView,
-    TextEventView,
 )
 
 Answers = dict[int | str, dict[str, Any]]
@@ -59,6 +50,7 @@ _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemView"}
 _RESULT_REF = "#/components/schemas/ResultDocument"
 _PROBLEM_EXAMPLES: Mapping[int, tuple[str, Operation]] = {
     400: ("The body cannot be understood, or is empty.", {"code": "empty_upload"}),
+    401: ("No API key came, or an unknown one; see `WWW-Authenticate`.", {"code": "unauthorized"}),
     403: ("Host or Origin names a foreign site.", {"code": "foreign_host"}),
     404: ("There is no such thing.", {"code": "unknown_job"}),
     406: ("Accept names no type that is offered.", {"code": "not_acceptable"}),
@@ -72,10 +64,11 @@ _PROBLEM_EXAMPLES: Mapping[int, tuple[str, Operation]] = {
 
 
 def _problems(*statuses: int) -> Answers:
-    return {status: _problem(status) for status in (*statuses, 403, 503)}
+    return {status: problem(status) for status in (*statuses, 401, 403, 503)}
 
 
-def _problem(status: int) -> Operation:
+def problem(status: int) -> Operation:
+    """Gives the answer of one status, with an example."""
     description, facts = _PROBLEM_EXAMPLES[status]
     example = {
         "type": f"/docs/errors#{facts['code']}",
@@ -326,71 +319,3 @@ HEALTH: Operation = {
         503: {"model": HealthView, "description": "The store cannot be reached."},
     },
 }
-
-
-def install_openapi(app: FastAPI) -> None:
-    """Makes an application serve the document that `build_openapi` gives, built once."""
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = build_openapi(app)
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
-
-
-def build_openapi(app: FastAPI) -> dict[str, Any]:
-    """Gives the OpenAPI document of an application."""
-    later = ", ".join(f"`{name}`" for name in NOT_YET)
-    document = get_openapi(
-        title=app.title,
-        version=app.version,
-        description=(
-            "Submit an image or a PDF, get a job, read the text. Errors are problem details "
-            f"(RFC 9457), explained at /docs/errors. Options of later versions ({later}) are "
-            "refused with 422."
-        ),
-        routes=app.routes,
-        tags=_tags(("jobs", "webhooks", "models", "service")),
-    )
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    for model in (ProblemView, SwitchRequest):
-        schemas[model.__name__] = model.model_json_schema()
-    schemas |= _result_schemas()
-    event = JobEvent.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas |= event.pop("$defs") | schemas | {"JobEvent": event}
-    document["webhooks"] = {"job_ended": WEBHOOK}
-    schemas["JobEventView"] = _referring(JobEventView)
-    schemas["TextEventView"] = _referring(TextEventView)
-    for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
-    _drop_validation_answers(document)
-    return document
-
-
-def _result_schemas() -> dict[str, Any]:
-    found = ResultDocument.model_json_schema(
-        mode="serialization", ref_template="#/components/schemas/{model}"
-    )
-    parts: dict[str, Any] = found.pop("$defs")
-    return {"ResultDocument": found, "DocumentPage": parts["DocumentPage"]}
-
-
-def _referring(model: type[BaseModel]) -> dict[str, Any]:
-    """Gives a model's schema, whose parts stand in the document already."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return schema
-
-
-def _tags(names: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"name": name} for name in names]
-
-
-def _drop_validation_answers(document: dict[str, Any]) -> None:
-    """Takes out the 422 that FastAPI adds: this service answers with a problem instead."""
-    for path in document["paths"].values():
-        for operation in path.values():
-            answer = operation["responses"].get("422")
-            if answer is not None and "application/json" in answer.get("content", {}):
-                operation["responses"]["422"] = _problem(422)

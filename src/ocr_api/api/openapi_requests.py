@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Operation = dict[str, Any]
@@ -106,6 +107,13 @@ _OPTIONS: dict[str, Operation] = {
         "example": "https://example.com/ocr-done",
     },
 }
+
+KEY_SCHEMES: Mapping[str, Operation] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+KEY_OR_NONE: Sequence[Mapping[str, list[str]]] = [{}, *({name: []} for name in KEY_SCHEMES)]
+"""A service without keys asks for none."""
 
 
 def job_links() -> Operation:

@@ -23,6 +23,7 @@ STATUSES: Mapping[type[OcrApiError], int] = {
     errors.RequestError: 400,
     errors.MalformedRequestError: 400,
     errors.EmptyUploadError: 400,
+    errors.UnauthorizedError: 401,
     errors.ForeignHostError: 403,
     errors.UnknownJobError: 404,
     errors.UnknownPageError: 404,
@@ -82,7 +83,7 @@ def problem_response(error: OcrApiError) -> Response:
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _framework_problem(status, "The service made a mistake; its log says more.")
     view = problem_view(Problem.of(error), status=status)
-    return _response(view, status, _retry_headers(type(error)))
+    return _response(view, status, _headers_of(type(error)))
 
 
 def _on_own_error(_request: Request, exc: Exception) -> Response:
@@ -144,6 +145,8 @@ def _response(view: ProblemView, status: int, headers: Mapping[str, str]) -> Res
     return answer
 
 
-def _retry_headers(error: type[OcrApiError]) -> dict[str, str]:
+def _headers_of(error: type[OcrApiError]) -> dict[str, str]:
+    if error is errors.UnauthorizedError:
+        return {"WWW-Authenticate": 'Bearer realm="OCR API"'}
     seconds = RETRY_AFTER_S.get(error)
     return {} if seconds is None else {"Retry-After": str(seconds)}

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from ocr_api.api.api_keys import ApiKeys
 from ocr_api.api.held_answers import HeldAnswers
 from ocr_api.catalog import Availability, Catalog
 from ocr_api.jobs import READABLE_TYPES, MediaType
@@ -51,6 +52,7 @@ class Services:
         first_report_until: By anyio's clock; so long the first report of a worker is waited for
             before this machine is asked. 0 = never.
         allowed_hosts: Names, beside localhost and IP addresses, that requests may be made to.
+        api_keys: Of which callers must show one; none = open to everybody.
         webhook_networks: That webhooks may reach although they are not public.
         version: Of this service.
         readable_types: Types that are accepted.
@@ -67,6 +69,7 @@ class Services:
     host_check: Callable[[str], Availability]
     first_report_until: float = 0.0
     allowed_hosts: tuple[str, ...] = ()
+    api_keys: ApiKeys = field(default_factory=ApiKeys)
     webhook_networks: tuple[Network, ...] = ()
     version: str = "0"
     readable_types: frozenset[MediaType] = READABLE_TYPES

@@ -15,6 +15,7 @@ import anyio.to_thread
 from rich.console import Console
 
 from ocr_api import __version__
+from ocr_api.api.api_keys import ApiKeys
 from ocr_api.catalog import AUTO, Catalog, Host, ModelSpec, load_catalog, resolve_model
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.store_access import opened_stores
@@ -69,6 +70,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *(_model(model_id, catalog, host) for model_id in catalog.known_ids),
         *(_weights(spec, stand[spec.id]) for spec in catalog.listed if spec.weights),
         _languages(settings),
+        _callers(settings),
         _webhooks(settings),
     ]
 
@@ -161,6 +163,15 @@ def _weights(spec: ModelSpec, standing: Standing) -> Finding:
         return Finding(f"weights of {spec.id}", Grade.WARNING, told)
     grade = Grade.OK if standing.found is not None else Grade.NOTE
     return Finding(f"weights of {spec.id}", grade, told)
+
+
+def _callers(settings: Settings) -> Finding:
+    api_keys = ApiKeys.parse(settings.api_keys)
+    if not api_keys.is_open:
+        names = ", ".join(sorted(set(api_keys.names.values())))
+        return Finding("callers", Grade.OK, f"with an API key, of {names}")
+    detail = "whoever reaches the service may use it; API_KEYS asks callers for a key"
+    return Finding("callers", Grade.NOTE, detail)
 
 
 def _webhooks(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@
     │   ├── EmptyUploadError           no bytes in the file
     │   ├── UploadTooLargeError        more bytes than allowed
     │   ├── UnsupportedTypeError       the first bytes name no type that is read
+    │   ├── UnauthorizedError          no API key, or an unknown one
     │   ├── ForeignHostError           Host or Origin header names a foreign site
     │   ├── UnknownJobError            no job with that id
     │   ├── UnknownPageError           no page with that number
@@ -105,6 +106,7 @@ from ocr_api.errors.request import (
     NoResultError,
     NotAcceptableError,
     RequestError,
+    UnauthorizedError,
     UnknownDeliveryError,
     UnknownJobError,
     UnknownModelError,
@@ -165,6 +167,7 @@ __all__ = [
     "TargetUnreachableError",
     "TooManyPagesError",
     "TooManyPixelsError",
+    "UnauthorizedError",
     "UnknownDeliveryError",
     "UnknownJobError",
     "UnknownModelError",

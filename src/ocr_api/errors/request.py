@@ -41,6 +41,12 @@ class UnsupportedTypeError(RequestError):
     code = "unsupported_type"
 
 
+class UnauthorizedError(RequestError):
+    """No API key, or none that this service knows."""
+
+    code = "unauthorized"
+
+
 class ForeignHostError(RequestError):
     """The Host or Origin header names a foreign site."""
 

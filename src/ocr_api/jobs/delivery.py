@@ -55,7 +55,7 @@ class Delivery:
         ended_at: When the last try was over; None while it is pending.
         body_key: Where its body lies in the object store; None before the first try and after
             the last.
-        owner: API key's id of the job; empty = anonymous.
+        owner: The job's.
         tries: The latest ones, the oldest first.
     """
 

@@ -87,7 +87,7 @@ class Job:
         media_type: Decided by the first bytes.
         size_bytes: Size of the upload.
         upload_key: Where the upload lies in the object store.
-        owner: API key's id; empty = anonymous.
+        owner: Name of the caller's API key; empty = nobody was asked for one.
         has_password: The caller sent one; the store keeps it apart from the job.
         pages_total: Pages of the document; None until it has been opened.
         pages: The pages that are read; None until the document has been opened.

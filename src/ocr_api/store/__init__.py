@@ -6,6 +6,7 @@ from ocr_api.store.blobs import Blobs, open_blobs
 from ocr_api.store.connection import connect, connect_listener
 from ocr_api.store.embedded import EmbeddedServer
 from ocr_api.store.job_store import JobStore
+from ocr_api.store.jobs import unknown_job
 from ocr_api.store.lifecycle import CancelOutcome, FirstAnswer, IdempotencyKey
 from ocr_api.store.limits import (
     CurrentModel,
@@ -77,6 +78,7 @@ __all__ = [
     "remove_job",
     "result_key",
     "running_server_url",
+    "unknown_job",
     "upload_key",
     "wait_for_store",
     "webhook_body_key",

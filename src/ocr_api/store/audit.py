@@ -44,7 +44,7 @@ _COMPARED_ELSEWHERE = (
     keys.DELIVERY_LEASES,
     keys.OWNER_JOBS,
 )
-"""Of deliveries (`audit_deliveries.py`), and kept free."""
+"""Of deliveries (`audit_deliveries.py`), and lists of jobs."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,6 +71,7 @@ class Inventory:
         jobs: By id.
         pages: By id of their job; the task of opening its document is number 0.
         listed: Ids in the list of jobs.
+        owned: Names of API keys with the ids in their lists.
         ended: Ids that wait for their removal.
         untidied: Ids of ended jobs whose files have not been tidied.
         places: How often each page task lies in a queue, as `<job>:<page>`.
@@ -86,6 +87,7 @@ class Inventory:
     jobs: Mapping[str, Job] = field(default_factory=dict[str, Job])
     pages: Mapping[str, Sequence[PageRecord]] = field(default_factory=dict[str, list[PageRecord]])
     listed: frozenset[str] = frozenset()
+    owned: frozenset[tuple[str, str]] = frozenset()
     ended: frozenset[str] = frozenset()
     untidied: frozenset[str] = frozenset()
     places: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -124,6 +126,7 @@ async def take_inventory(redis: Redis, store: JobStore, blobs: Blobs) -> Invento
         jobs=jobs,
         pages={job_id: await _pages(store, job) for job_id, job in jobs.items()},
         listed=await sorted_members(redis, keys.JOBS),
+        owned=await _owned(redis, names),
         ended=await sorted_members(redis, keys.ENDED),
         untidied=await sorted_members(redis, keys.UNTIDIED),
         places=await _places(redis, names),
@@ -209,6 +212,9 @@ def _has_webhook(job: Job) -> bool:
 def _unfit_jobs(found: Inventory) -> Iterator[Discrepancy]:
     for job_id in found.listed ^ found.jobs.keys():
         yield Discrepancy("job", job_id, "is listed without a record, or has one and is not listed")
+    owned = {(job.owner, job.id) for job in found.jobs.values() if job.owner}
+    for owner, job_id in found.owned ^ owned:
+        yield Discrepancy("job", job_id, f"and the list of the API key {owner} disagree")
     for job_id, job in found.jobs.items():
         if job.has_ended != (job_id in found.ended):
             yield Discrepancy("job", job_id, f"is {job.status}, which its date of removal denies")
@@ -275,6 +281,17 @@ async def _jobs(redis: Redis, names: Iterable[str]) -> dict[str, Job]:
             if fields:
                 found[fields["id"]] = decode_job(fields)
     return found
+
+
+async def _owned(redis: Redis, names: Iterable[str]) -> frozenset[tuple[str, str]]:
+    lists = [name for name in names if name.startswith(keys.OWNER_JOBS)]
+    return frozenset(
+        {
+            (name.removeprefix(keys.OWNER_JOBS), job_id)
+            for name in lists
+            for job_id in await sorted_members(redis, name)
+        }
+    )
 
 
 async def _pages(store: JobStore, job: Job) -> list[PageRecord]:

@@ -79,8 +79,25 @@ class Jobs:
         with redis_failures():
             reply = await self._commands.hgetall(keys.job_key(job_id))
         if not reply:
-            raise UnknownJobError("There is no job with this id; ended jobs are removed in time.")
+            raise unknown_job()
         return decode_job(decode_fields(reply))
+
+    async def owner_of(self, job_id: str) -> str:
+        """Gives whose job it is, by itself or by its deliveries, which may outlive it.
+
+        Raises:
+            UnknownJobError: There is neither.
+        """
+        pipeline = batch(self._redis)
+        deliveries = (keys.DELIVERY + found for found in keys.delivery_ids(job_id))
+        for key in (keys.job_key(job_id), *deliveries):
+            pipeline.hget(key, "owner")
+        with redis_failures():
+            replies = cast("list[bytes | None]", await pipeline.execute())
+        owner = next((reply for reply in replies if reply is not None), None)
+        if owner is None:
+            raise unknown_job()
+        return owner.decode()
 
     async def page(self, job_id: str, number: int) -> PageRecord | None:
         """Gives one page task (from 1; 0 = opening); None where there is no such page or job."""
@@ -119,8 +136,9 @@ class Jobs:
         cursor: str | None = None,
         status: JobStatus | None = None,
         model: str | None = None,
+        owner: str | None = None,
     ) -> JobList:
-        """Gives up to `limit` (at least 1) jobs, newest first.
+        """Gives up to `limit` (at least 1) jobs, newest first; of one API key, or of all.
 
         Following `next_cursor` shows every job that existed at the first call once, however many
         are created meanwhile.
@@ -131,8 +149,9 @@ class Jobs:
         highest = _parse_cursor(cursor)
         found: list[Job] = []
         while True:
+            filters = (status or "", model or "", owner or "")
             reply = await self._scripts.call(
-                Script.LIST, highest, limit - len(found), _LOOKED_AT_ONCE, status or "", model or ""
+                Script.LIST, highest, limit - len(found), _LOOKED_AT_ONCE, *filters
             )
             next_rank, *jobs = cast("list[bytes]", reply)
             found += [decode_job(decode_fields(job)) for job in jobs]
@@ -184,6 +203,11 @@ class Jobs:
             replies = cast("list[bytes | None]", await pipeline.execute())
         found = zip(job_ids, replies, strict=True)
         return {job_id: JobStatus(reply.decode()) in ENDED for job_id, reply in found if reply}
+
+
+def unknown_job() -> UnknownJobError:
+    """Gives the refusal of an id that stands for no job."""
+    return UnknownJobError("There is no job with this id; ended jobs are removed in time.")
 
 
 def _parse_cursor(cursor: str | None) -> str:

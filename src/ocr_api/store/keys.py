@@ -27,7 +27,7 @@ JOBS = "{ocr}:jobs"
 """Sorted set of job ids by rank (order of creation)."""
 
 OWNER_JOBS = "{ocr}:jobs:owner:"
-"""Prefix + owner. Kept free: a sorted set like `JOBS` for each API key."""
+"""Prefix + owner. Sorted set like `JOBS`, of one API key's jobs; those of nobody have none."""
 
 READY = "{ocr}:ready:"
 """Prefix + model lane. Sorted set of page tasks by rank: the lowest is claimed next."""
@@ -176,6 +176,7 @@ def lua_names() -> dict[str, str]:
         "page": PAGE,
         "secret": DOCUMENT_KEY,
         "jobs": JOBS,
+        "owner_jobs": OWNER_JOBS,
         "ready": READY,
         "lanes": LANES,
         "delayed": DELAYED,

@@ -11,8 +11,7 @@ from ocr_api.api.event_feeds import EventFeeds
 from ocr_api.api.event_stream import EventStream, read_last_event_id
 from ocr_api.api.openapi import EVENTS, REMOVAL
 from ocr_api.api.services import FromApp
-from ocr_api.errors import UnknownJobError
-from ocr_api.store import CancelOutcome, remove_job
+from ocr_api.store import CancelOutcome, remove_job, unknown_job
 
 router = APIRouter(tags=["jobs"])
 
@@ -50,7 +49,7 @@ async def delete_job(services: FromApp, job_id: str) -> Response:
     """
     outcome = await services.store.cancel(job_id)
     if outcome is CancelOutcome.UNKNOWN:
-        raise UnknownJobError("There is no job with this id; ended jobs are removed in time.")
+        raise unknown_job()
     job = await services.store.get(job_id)
     if outcome is CancelOutcome.CANCELLED:
         return await job_response(services, job, None)

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ocr_api.api.admission import Payload, admitted, idempotency_key, replay
+from ocr_api.api.admission import JobToBe, Payload, admitted, idempotency_key, replay
 from ocr_api.api.answers import is_match, job_response, json_response, page_response
 from ocr_api.api.body import Option, body_pieces, open_body
+from ocr_api.api.callers import FromCaller
 from ocr_api.api.filenames import clean_filename
 from ocr_api.api.model_choice import choose_model
 from ocr_api.api.negotiation import choose_format
@@ -24,7 +25,6 @@ from ocr_api.catalog import Resolution
 from ocr_api.errors import InvalidOptionError
 from ocr_api.jobs import Job, JobStatus
 from ocr_api.renderers import FORMATS
-from ocr_api.store import IdempotencyKey
 from ocr_api.wire import accepted_view, job_list_view
 
 router = APIRouter(tags=["jobs"])
@@ -41,13 +41,13 @@ FormatOption = Annotated[
 
 @router.post("/ocr", status_code=202, **SUBMISSION)
 @router.post("/ocr/pdf", status_code=202, **SUBMISSION_ALIAS)
-async def submit(request: Request, services: FromApp) -> Response:
+async def submit(request: Request, services: FromApp, caller: FromCaller) -> Response:
     """Takes in one image or PDF; the answer tells where its job is.
 
     The file comes as the field `file` of a multipart form, as the body itself, or as `base64` in
     JSON. Options are form fields, query parameters or JSON members.
     """
-    key = idempotency_key(request)
+    key = idempotency_key(request, caller or "")
     pieces = body_pieces(request, services.limits)
     async with refusals_drained(pieces):
         body = await open_body(request, pieces, services.limits)
@@ -59,7 +59,8 @@ async def submit(request: Request, services: FromApp) -> Response:
             if first is not None:
                 job = await replay(services, payload, query, first)
             else:
-                job = await create_job(services, payload, query, job_id, key)
+                to_be = JobToBe(job_id, caller or "", key)
+                job = await create_job(services, payload, query, to_be)
     answer = json_response(accepted_view(job), status=202)
     answer.headers["Location"] = f"/ocr/{job.id}"
     answer.headers["Retry-After"] = "1"
@@ -69,16 +70,17 @@ async def submit(request: Request, services: FromApp) -> Response:
 @router.get("/ocr", **LISTING)
 async def list_jobs(
     services: FromApp,
+    caller: FromCaller,
     limit: Annotated[int, Query(json_schema_extra={"minimum": 1, "maximum": 100})] = 20,
     cursor: Annotated[str | None, Query(json_schema_extra={"pattern": "^[0-9]{0,20}$"})] = None,
     status: JobStatus | None = None,
     model: str | None = None,
 ) -> Response:
-    """Lists jobs, newest first, without their results."""
+    """Lists the caller's jobs, newest first, without their results."""
     if not 1 <= limit <= 100:
         raise InvalidOptionError("`limit` must be from 1 to 100.", option="limit", limit=[1, 100])
     found = await services.store.list_jobs(
-        limit=limit, cursor=cursor or None, status=status, model=model
+        limit=limit, cursor=cursor or None, status=status, model=model, owner=caller
     )
     return json_response(job_list_view(found.jobs, found.next_cursor))
 
@@ -132,18 +134,19 @@ async def create_job(
     services: Services,
     payload: Payload,
     query: tuple[Option, ...],
-    job_id: str,
-    key: IdempotencyKey | None,
+    to_be: JobToBe,
 ) -> Job:
     """Keeps the upload, then creates the job."""
-    async with kept_upload(services, payload, job_id) as upload:
+    async with kept_upload(services, payload, to_be.id) as upload:
         await payload.finish()
         choices = check_options(services, (*query, *payload.options))
         resolution = await choose_model(services, choices.model)
         check_prompt(choices.job, resolution.model, services.catalog)
-        job = new_job(job_id, upload, choices, resolution, payload.filename)
+        job = new_job(to_be, upload, choices, resolution, payload.filename)
         fingerprint = await payload.fingerprint(query)
-        return await services.store.create(job, choices.password, key=key, fingerprint=fingerprint)
+        return await services.store.create(
+            job, choices.password, key=to_be.key, fingerprint=fingerprint
+        )
 
 
 def check_options(services: Services, given: tuple[tuple[str, object], ...]) -> Choices:
@@ -157,11 +160,16 @@ def check_options(services: Services, given: tuple[tuple[str, object], ...]) -> 
 
 
 def new_job(
-    job_id: str, upload: Upload, choices: Choices, resolution: Resolution, sent_name: str | None
+    to_be: JobToBe,
+    upload: Upload,
+    choices: Choices,
+    resolution: Resolution,
+    sent_name: str | None,
 ) -> Job:
     """Gives the job that a submission becomes; the store sets its times."""
     return Job(
-        id=job_id,
+        id=to_be.id,
+        owner=to_be.owner,
         model=resolution.model,
         requested_model=resolution.requested_model,
         model_is_default=resolution.is_default,

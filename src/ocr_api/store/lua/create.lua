@@ -22,6 +22,10 @@ local place = next_rank(time)
 redis.call('HSET', job_key(id), unpack(ARGV, 6))
 redis.call('HSET', job_key(id), 'created_at', stamp(time), 'updated_at', stamp(time), 'rank', place)
 redis.call('ZADD', KEY.jobs, place, id)
+local owner = redis.call('HGET', job_key(id), 'owner')
+if owner and owner ~= '' then
+  redis.call('ZADD', KEY.owner_jobs .. owner, place, id)
+end
 if password ~= '' then
   redis.call('SET', KEY.secret .. id, password)
 end

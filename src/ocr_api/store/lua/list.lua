@@ -1,8 +1,9 @@
--- Walks the jobs, newest first. ARGV: highest rank, limit, most to look at, status, model (empty =
+-- Walks the jobs, newest first. ARGV: highest rank, limit, most to look at, status, model, owner (empty =
 -- any). Gives {rank below which to go on, or empty at the end; job, job...}.
-local highest, limit, most, status, model = unpack(ARGV)
+local highest, limit, most, status, model, owner = unpack(ARGV)
 limit, most = tonumber(limit), tonumber(most)
-local found = redis.call('ZREVRANGEBYSCORE', KEY.jobs, highest, '-inf', 'WITHSCORES', 'LIMIT', 0, most)
+local list = owner == '' and KEY.jobs or KEY.owner_jobs .. owner
+local found = redis.call('ZREVRANGEBYSCORE', list, highest, '-inf', 'WITHSCORES', 'LIMIT', 0, most)
 local answer = { '' }
 
 for index = 1, #found, 2 do

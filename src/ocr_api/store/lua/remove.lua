@@ -20,6 +20,7 @@ if digest then
   redis.call('DEL', KEY.idempotency .. digest)
 end
 redis.call('ZREM', KEY.jobs, id)
+redis.call('ZREM', KEY.owner_jobs .. (redis.call('HGET', job_key(id), 'owner') or ''), id)
 redis.call('ZREM', KEY.ended, id)
 redis.call('ZREM', KEY.untidied, id)
 redis.call('DEL', job_key(id), KEY.events .. id, KEY.secret .. id)

@@ -1,7 +1,11 @@
 // The page at /: speaks the public API only, and writes server text as text, never as markup.
+import { call, eventsOf, hasKey, useKey } from "/web/service.js";
+
 const $ = (id) => document.getElementById(id);
 const WAIT_S = 20;
 const RETRIES = 30;
+const AGAIN_MS = 2000;
+const pause = (duration) => new Promise((resolve) => setTimeout(resolve, duration));
 let file = null;
 let run = 0;
 let text = "";
@@ -19,7 +23,13 @@ function showState(message, busy) {
   $("form").setAttribute("aria-busy", String(busy));
 }
 
+function askForKey() {
+  $("key-form").hidden = false;
+  if (hasKey()) $("key-hint").textContent = "The service does not know this key.";
+}
+
 function showError(problem) {
+  if (problem.code === "unauthorized") askForKey();
   const box = $("error");
   box.replaceChildren();
   const sentence = document.createElement("p");
@@ -48,30 +58,41 @@ async function submit(current) {
   const form = new FormData();
   if ($("model").value) form.append("model", $("model").value);
   form.append("file", file, file.name || "pasted");
-  const response = await fetch("/ocr", { method: "POST", body: form });
+  const response = await call("/ocr", { method: "POST", body: form });
   if (!response.ok) throw await problemOf(response);
   const accepted = await response.json();
   if (current !== run) return;
-  const source = listen(current, accepted.job_id);
+  const listening = new AbortController();
+  listen(current, accepted.job_id, listening.signal);
   try {
     await follow(current, accepted.job_id);
   } finally {
-    source.close();
+    listening.abort();
   }
 }
 
-function listen(current, jobId) {
+async function listen(current, jobId, signal) {
+  while (!signal.aborted && current === run) {
+    try {
+      await showTextAsItComes(current, jobId, signal);
+    } catch {
+      // the service is away, or the job has ended
+    }
+    await pause(AGAIN_MS);
+  }
+}
+
+async function showTextAsItComes(current, jobId, signal) {
   const pages = new Map();
-  const source = new EventSource(`/ocr/${encodeURIComponent(jobId)}/events`);
-  source.addEventListener("text", (event) => {
-    const { page_number: page, offset, text: piece } = JSON.parse(event.data);
+  for await (const { event, data } of eventsOf(`/ocr/${encodeURIComponent(jobId)}/events`, signal)) {
+    if (event !== "text") continue;
+    const { page_number: page, offset, text: piece } = JSON.parse(data);
     pages.set(page, (offset ? pages.get(page) ?? "" : "") + piece); // offset 0: it begins anew
-    if (current !== run || source.readyState === EventSource.CLOSED) return;
+    if (current !== run || signal.aborted) return;
     $("facts").textContent = "being read …";
     $("warnings").replaceChildren();
     showText([...pages.keys()].sort((a, b) => a - b).map((number) => pages.get(number)).join("\n\n"));
-  });
-  return source;
+  }
 }
 
 async function follow(current, jobId) {
@@ -79,7 +100,7 @@ async function follow(current, jobId) {
   const address = `/ocr/${encodeURIComponent(jobId)}?wait=`;
   let wait = 0;
   while (current === run) {
-    const response = await fetch(address + wait).catch(() => null);
+    const response = await call(address + wait).catch(() => null);
     if (response && response.ok) {
       failures = 0;
       wait = WAIT_S;
@@ -91,7 +112,7 @@ async function follow(current, jobId) {
       throw { detail: "The service does not answer any more. The file is kept; ask again later." };
     } else {
       showState("The service is away; trying again …", true);
-      await new Promise((resolve) => setTimeout(resolve, 2000));
+      await pause(AGAIN_MS);
     }
   }
 }
@@ -158,8 +179,10 @@ async function start() {
 }
 
 async function loadModels() {
-  const response = await fetch("/models").catch(() => null);
+  const response = await call("/models").catch(() => null);
+  if (response && response.status === 401) askForKey();
   if (!response || !response.ok) return;
+  $("key-form").hidden = true;
   const list = await response.json();
   const select = $("model");
   select.options[0].textContent = `current (${list.current_model})`;
@@ -201,6 +224,12 @@ $("file").addEventListener("change", (event) => choose(event.target.files[0]));
 $("form").addEventListener("submit", (event) => {
   event.preventDefault();
   if (file) start();
+});
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useKey($("key").value.trim());
+  $("error").hidden = true;
+  loadModels();
 });
 $("copy").addEventListener("click", copy);
 $("download").addEventListener("click", download);

@@ -1,4 +1,6 @@
 // The page at /docs: draws /openapi.json, and lets GET requests be tried.
+import { call } from "/web/service.js";
+
 const make = (name, content, attributes = {}) => {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
@@ -53,7 +55,7 @@ function tryOut(path) {
   const button = make("button", "Send", { type: "button" });
   const answer = make("div", [], { role: "status" });
   button.addEventListener("click", async () => {
-    const response = await fetch(input.value, { headers: { Accept: "application/json" } }).catch(() => null);
+    const response = await call(input.value, { headers: { Accept: "application/json" } }).catch(() => null);
     const text = response ? `${response.status}\n${await response.text()}` : "The service cannot be reached.";
     answer.replaceChildren(make("pre", text, { tabindex: "0" }));
   });
