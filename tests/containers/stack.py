@@ -57,8 +57,8 @@ class Stack:
     took_s: dict[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
-        """Writes what stands in for an operator's `.env`: a file, as no device is taken."""
-        self._settings.write_text("")
+        """Begins with the settings that nobody has changed."""
+        self.set_up("")
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -70,6 +70,10 @@ class Stack:
             "COMPOSE_HTTP_TIMEOUT": "300",
             "API_PORT": str(self.port),
         }
+
+    def set_up(self, settings: str) -> None:
+        """Writes what stands in for an operator's `.env`: a file, as no device is taken."""
+        self._settings.write_text(settings)
 
     def run(self, line: str, *, timeout_s: float = 1800, cwd: Path = ROOT) -> str:
         """Runs a line in a shell and gives its standard output; fails where it fails."""
@@ -117,10 +121,11 @@ class Stack:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
 
-    def get(self, path: str) -> httpx.Response:
-        """A GET by a caller on this machine."""
+    def get(self, path: str, key: str = "") -> httpx.Response:
+        """A GET by a caller on this machine, who shows an API key or none."""
         address = f"http://localhost:{self.port}{path}"
-        return httpx.get(address, timeout=90, trust_env=False)
+        shown = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.get(address, headers=shown, timeout=90, trust_env=False)
 
     def submit(self, page: Path, **options: str) -> str:
         """Submits a page; gives the job's id."""

@@ -229,6 +229,20 @@ def in_folder(line: str, stack: Stack) -> str:
     return re.sub(r"([<>]) (\w+\.tar)$", rf"\1 {stack.folder}/\2", line)
 
 
+def test_keys_in_the_settings_are_asked_for(stack: Stack) -> None:
+    key = "0123456789abcdef"
+    stack.set_up(f"API_KEYS=archive:{key}\n")
+    stack.run("docker-compose up -d")
+    stack.comes_well()
+    assert (stack.get("/ocr").status_code, stack.get("/ocr", "x" * 20).status_code) == (401, 401)
+    assert stack.get("/ocr", key).json()["jobs"] == []
+    assert "switch" in stack.run("docker-compose exec -T api ocr-api models events")
+    stack.set_up("")
+    stack.run("docker-compose up -d")
+    stack.comes_well()
+    assert len(stack.get("/ocr?limit=100").json()["jobs"]) >= len(KEPT)
+
+
 def test_two_workers_share_queue_and_files(stack: Stack) -> None:
     stack.run("docker-compose up -d --scale worker=2")
     stack.comes_well(workers=2)
