@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal, cast
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_api.errors import SettingsError
@@ -28,6 +28,15 @@ _MEANT_WHEN_EMPTY = frozenset({"fallback_model"})
 _SECRET = frozenset({"api_keys", "api_key", "webhook_secret", "redis_url"})
 """Settings whose value no message shows."""
 
+
+def _split_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+_Split = BeforeValidator(_split_list)
+CommaList = Annotated[tuple[str, ...], NoDecode, _Split]
 QuantizationChoice = Annotated[str, StringConstraints(pattern=r"^[^:]+:(none|8bit|4bit)$")]
 
 
@@ -57,7 +66,7 @@ class Settings(BaseSettings):
     # HTTP
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     api_port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
-    api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+    api_keys: CommaList = Field(
         (),
         repr=False,
         description="Keys of which callers must show one: `<name>:<key>`, comma-separated; several "
@@ -66,18 +75,16 @@ class Settings(BaseSettings):
     api_key: str | None = Field(
         None,
         repr=False,
-        description="Key that `ocr-api models` shows to the service; none = the first of "
-        "`API_KEYS`.",
+        description="Key that `ocr-api models` shows; none = the first of `API_KEYS`.",
     )
     allow_anonymous: bool = Field(
         default=False,
         description="Whether an address other than loopback may be served without API keys.",
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: CommaList = Field(
         (),
         description="Host names, beside localhost and IP addresses, that requests may be made to.",
     )
-
     request_head_timeout: float = Field(
         20.0,
         gt=0,
@@ -105,7 +112,6 @@ class Settings(BaseSettings):
     max_prompt_characters: int = Field(
         2000, ge=1, le=100_000, description="Longest `prompt` of a job, in characters."
     )
-
     max_queued_jobs: int = Field(
         200_000, ge=1, description="Most jobs that have not ended; more are refused for a while."
     )
@@ -141,7 +147,7 @@ class Settings(BaseSettings):
         description="Whether models made for a GPU may run on the CPU where there is none: "
         "minutes a page. `auto` does not choose them there.",
     )
-    quantization: Annotated[tuple[QuantizationChoice, ...], NoDecode] = Field(
+    quantization: Annotated[tuple[QuantizationChoice, ...], NoDecode, _Split] = Field(
         (),
         description="Quantization in place of the catalog's: `<model>:none`, `<model>:8bit` or "
         "`<model>:4bit`, comma-separated.",
@@ -165,14 +171,14 @@ class Settings(BaseSettings):
         description="A page that has waited so long for a model that is not loaded has it loaded "
         "in place of another, although that one has pages.",
     )
-    preload_models: Annotated[tuple[str, ...], NoDecode] = Field(
+    preload_models: CommaList = Field(
         (), description="Models that a worker loads when it starts, comma-separated."
     )
-    pinned_models: Annotated[tuple[str, ...], NoDecode] = Field(
+    pinned_models: CommaList = Field(
         (),
         description="Models that are loaded at the start and leave for no other, comma-separated.",
     )
-    worker_models: Annotated[tuple[str, ...], NoDecode] = Field(
+    worker_models: CommaList = Field(
         (),
         description="Models that a worker reads pages with, loads and fetches weights for, "
         "comma-separated; empty = all that can run on its machine.",
@@ -228,7 +234,7 @@ class Settings(BaseSettings):
         None,
         description="Signs webhooks: `whsec_…`; several, separated by spaces, while rotating.",
     )
-    webhook_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+    webhook_allowed_networks: CommaList = Field(
         (),
         description="Networks (CIDR, comma-separated) that webhooks may reach although they are "
         "not public.",
@@ -267,22 +273,6 @@ class Settings(BaseSettings):
             return values
         given = cast("dict[str, object]", values)
         return {name: value for name, value in given.items() if not _is_unset(name, value)}
-
-    @field_validator(
-        "api_keys",
-        "allowed_hosts",
-        "quantization",
-        "preload_models",
-        "pinned_models",
-        "worker_models",
-        "webhook_allowed_networks",
-        mode="before",
-    )
-    @classmethod
-    def _split_list(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
 
     @property
     def is_store_embedded(self) -> bool:
@@ -333,6 +323,12 @@ class Settings(BaseSettings):
         """The quantization that the operator chose, by model id."""
         pairs = (choice.rpartition(":") for choice in self.quantization)
         return {model: kind for model, _, kind in pairs}
+
+    @property
+    def key_to_show(self) -> str | None:
+        """The API key that commands show to a service; None = none."""
+        ours = next(iter(self.api_keys), "").partition(":")[2]
+        return self.api_key or ours or None
 
     @property
     def reader_count(self) -> int:

@@ -16,9 +16,9 @@ from ocr_api import __version__
 from ocr_api.api.api_keys import ApiKeys
 from ocr_api.api.app import run_api
 from ocr_api.catalog import AUTO
-from ocr_api.cli import jobs, model_service, weights
+from ocr_api.cli import jobs, weights
 from ocr_api.cli.doctor import audit_stores, examine, print_findings
-from ocr_api.cli.model_service import DEFAULT_URL, live_states
+from ocr_api.cli.model_service import DEFAULT_URL, ModelService
 from ocr_api.cli.models import print_models
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.cli.read import OutputForm, ReadRequest, read_files
@@ -188,7 +188,7 @@ def models_list_command(data_dir: DataOption = None, url: UrlOption = DEFAULT_UR
     """
     settings = _settings(data_dir=data_dir)
     try:
-        print_models(settings, live_states(url))
+        print_models(settings, ModelService(url, settings.key_to_show).states())
     except OcrApiError as exc:
         _fail(exc)
 
@@ -224,8 +224,9 @@ def models_events_command(
     url: UrlOption = DEFAULT_URL,
 ) -> None:
     """Show the latest loads, unloads and switches of the service at --url, newest first."""
+    service = ModelService(url, _settings().key_to_show)
     try:
-        outcome = model_service.print_events(url, model, limit)
+        outcome = service.print_events(model, limit)
     except OcrApiError as exc:
         _fail(exc)
     raise typer.Exit(outcome)
@@ -333,8 +334,9 @@ def jobs_retry_command(
 
 
 def _order(url: str, path: str, body: Mapping[str, str] | None, wait_s: float) -> Never:
+    service = ModelService(url, _settings().key_to_show)
     try:
-        outcome = model_service.order(url, path, body, wait_s)
+        outcome = service.order(path, body, wait_s)
     except OcrApiError as exc:
         _fail(exc)
     raise typer.Exit(outcome)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import cast
 
 import httpx
@@ -12,7 +15,7 @@ from rich.table import Table
 
 from ocr_api.api.model_choice import FIRST_REPORT_S
 from ocr_api.cli.outcomes import Outcome
-from ocr_api.errors import OcrApiError
+from ocr_api.errors import OcrApiError, UnauthorizedError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 ANSWER_S = FIRST_REPORT_S + 10.0
@@ -20,6 +23,7 @@ ANSWER_S = FIRST_REPORT_S + 10.0
 
 _CONNECT_S = 10.0
 _LOOK_S = 1.0
+_MAYBE_DONE = " It may still carry the order out: `ocr-api models events` tells."
 
 
 class ServiceUnreachableError(OcrApiError):
@@ -34,74 +38,106 @@ class ServiceSilentError(OcrApiError):
     code = "service_silent"
 
 
-def order(
-    url: str,
-    path: str,
-    body: Mapping[str, str] | None,
-    wait_s: float,
-    *,
-    answer_s: float = ANSWER_S,
-) -> Outcome:
-    """Sends an order and prints what became of it.
+@dataclass(frozen=True, slots=True)
+class ModelService:
+    """A service that runs, spoken to about its models.
 
-    Args:
+    Attributes:
         url: Of the service.
-        path: Of the order.
-        body: Its JSON; None = it has none.
-        wait_s: How long the service may wait for the workers before it answers.
-        answer_s: How long its answer may take beside that.
-
-    Raises:
-        ServiceUnreachableError: Nobody answers there, or it is no such service.
-        ServiceSilentError: It did not answer in time.
+        key: API key that is shown to it; None = none.
+        answer_s: How long an answer may take beside what an order waits for.
     """
-    timeout = httpx.Timeout(_CONNECT_S, read=wait_s + answer_s)
-    try:
-        answer = httpx.post(
-            url.rstrip("/") + path, json=body, params={"wait": f"{wait_s:g}"}, timeout=timeout
-        )
-        told = cast("Mapping[str, object]", answer.json())
-    except httpx.ReadTimeout as exc:
-        hint = "It may still carry the order out: `ocr-api models events` tells."
-        msg = f"{_silence(url, wait_s + answer_s)} {hint}"
-        raise ServiceSilentError(msg) from exc
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
-        raise _unreachable(url, exc) from exc
-    if not answer.is_success:
-        typer.echo(f"ocr-api: {told.get('detail')} [{told.get('code')}]", err=True)
-        return Outcome.SOME_FAILED
-    typer.echo(f"{told.get('status')}: {told.get('message')}")
-    return Outcome.SOME_FAILED if told.get("status") == "failed" else Outcome.DONE
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    answer_s: float = ANSWER_S
+
+    def order(self, path: str, body: Mapping[str, str] | None, wait_s: float) -> Outcome:
+        """Sends an order and prints what became of it.
+
+        Args:
+            path: Of the order.
+            body: Its JSON; None = it has none.
+            wait_s: How long the service may wait for the workers before it answers.
+
+        Raises:
+            ServiceUnreachableError: Nobody answers there, or it is no such service.
+            ServiceSilentError: It did not answer in time.
+        """
+        with self._failures(wait_s + self.answer_s, _MAYBE_DONE), self._client(wait_s) as client:
+            answer = client.post(path, json=body, params={"wait": f"{wait_s:g}"})
+            told = cast("Mapping[str, object]", answer.json())
+        if not answer.is_success:
+            return _told_refusal(told)
+        typer.echo(f"{told.get('status')}: {told.get('message')}")
+        return Outcome.SOME_FAILED if told.get("status") == "failed" else Outcome.DONE
+
+    def print_events(self, model: str | None, limit: int) -> Outcome:
+        """Prints what became of models lately, newest first.
+
+        Raises:
+            ServiceUnreachableError: Nobody answers there, or it is no such service.
+            ServiceSilentError: It did not answer in time.
+        """
+        asked: dict[str, str | int] = {"limit": limit}
+        if model is not None:
+            asked["model"] = model
+        with self._failures(self.answer_s), self._client() as client:
+            answer = client.get("/models/events", params=asked)
+            told = cast("Mapping[str, object]", answer.json())
+        if not answer.is_success:
+            return _told_refusal(told)
+        table = Table(box=None, pad_edge=False)
+        for heading in ("at", "what", "model", "why", "seconds", "MiB", "worker", "more"):
+            table.add_column(heading, overflow="fold")
+        for event in cast("list[Mapping[str, object]]", told.get("events", [])):
+            table.add_row(*_event_row(event))
+        Console(soft_wrap=False).print(table)
+        return Outcome.DONE
+
+    def states(self) -> Mapping[str, str]:
+        """Gives the state of each model; empty = nobody answers there.
+
+        Where a service listens and does not answer in time, or asks for another key, a line on
+        stderr says so.
+        """
+        try:
+            with self._failures(self.answer_s), self._client(connect_s=_LOOK_S) as client:
+                answer = client.get("/models")
+                told = cast("Mapping[str, object]", answer.json())
+            if answer.status_code == HTTPStatus.UNAUTHORIZED:
+                _told_refusal(told)
+            current = told.get("current_model")
+            models = cast("list[Mapping[str, object]]", told.get("models", []))
+            return {str(model["id"]): _state(model, current) for model in models}
+        except ServiceSilentError as exc:
+            typer.echo(f"ocr-api: {exc.detail} States are left out.", err=True)
+            return {}
+        except (ServiceUnreachableError, LookupError, TypeError, AttributeError):
+            return {}
+
+    def _client(self, wait_s: float = 0, connect_s: float = _CONNECT_S) -> httpx.Client:
+        timeout = httpx.Timeout(connect_s, read=wait_s + self.answer_s)
+        shown = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+        return httpx.Client(base_url=self.url.rstrip("/"), headers=shown, timeout=timeout)
+
+    @contextmanager
+    def _failures(self, waited_s: float, hint: str = "") -> Generator[None]:
+        try:
+            yield
+        except httpx.ReadTimeout as exc:
+            silence = f"gave no answer within {waited_s:g} s; look at its log."
+            msg = f"The service at {self.url} {silence}{hint}"
+            raise ServiceSilentError(msg) from exc
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
+            msg = f"No OCR API answers at {self.url} ({type(exc).__name__}); name it with --url."
+            raise ServiceUnreachableError(msg) from exc
 
 
-def print_events(url: str, model: str | None, limit: int, *, answer_s: float = ANSWER_S) -> Outcome:
-    """Prints what became of models lately, newest first.
-
-    Raises:
-        ServiceUnreachableError: Nobody answers there, or it is no such service.
-        ServiceSilentError: It did not answer within `answer_s`.
-    """
-    timeout = httpx.Timeout(_CONNECT_S, read=answer_s)
-    asked: dict[str, str | int] = {"limit": limit}
-    if model is not None:
-        asked["model"] = model
-    try:
-        answer = httpx.get(f"{url.rstrip('/')}/models/events", params=asked, timeout=timeout)
-        told = cast("Mapping[str, object]", answer.json())
-    except httpx.ReadTimeout as exc:
-        raise ServiceSilentError(_silence(url, answer_s)) from exc
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
-        raise _unreachable(url, exc) from exc
-    if not answer.is_success:
-        typer.echo(f"ocr-api: {told.get('detail')} [{told.get('code')}]", err=True)
-        return Outcome.SOME_FAILED
-    table = Table(box=None, pad_edge=False)
-    for heading in ("at", "what", "model", "why", "seconds", "MiB", "worker", "more"):
-        table.add_column(heading, overflow="fold")
-    for event in cast("list[Mapping[str, object]]", told.get("events", [])):
-        table.add_row(*_event_row(event))
-    Console(soft_wrap=False).print(table)
-    return Outcome.DONE
+def _told_refusal(problem: Mapping[str, object]) -> Outcome:
+    hint = " Set API_KEY to it." if problem.get("code") == UnauthorizedError.code else ""
+    typer.echo(f"ocr-api: {problem.get('detail')}{hint} [{problem.get('code')}]", err=True)
+    return Outcome.SOME_FAILED
 
 
 def _event_row(event: Mapping[str, object]) -> list[str]:
@@ -115,34 +151,6 @@ def _event_row(event: Mapping[str, object]) -> list[str]:
     names = ("at", "kind", "model", "why", "duration_s", "memory_mib", "worker")
     cells = ["" if event.get(name) is None else str(event[name]) for name in names]
     return [*cells, ", ".join(filter(None, more))]
-
-
-def _unreachable(url: str, exc: Exception) -> ServiceUnreachableError:
-    msg = f"No OCR API answers at {url} ({type(exc).__name__}); name it with --url."
-    return ServiceUnreachableError(msg)
-
-
-def _silence(url: str, waited_s: float) -> str:
-    return f"The service at {url} gave no answer within {waited_s:g} s; look at its log."
-
-
-def live_states(url: str, *, answer_s: float = ANSWER_S) -> Mapping[str, str]:
-    """Gives the state of each model in a service that runs; empty = none answers there.
-
-    Where something listens and does not answer within `answer_s`, a line on stderr says so.
-    """
-    timeout = httpx.Timeout(_LOOK_S, read=answer_s)
-    try:
-        answer = httpx.get(f"{url.rstrip('/')}/models", timeout=timeout)
-        told = cast("Mapping[str, object]", answer.raise_for_status().json())
-        current = told.get("current_model")
-        models = cast("list[Mapping[str, object]]", told.get("models", []))
-        return {str(model["id"]): _state(model, current) for model in models}
-    except httpx.ReadTimeout:
-        typer.echo(f"ocr-api: {_silence(url, answer_s)} States are left out.", err=True)
-        return {}
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError, AttributeError):
-        return {}
 
 
 def _state(model: Mapping[str, object], current: object) -> str:
