@@ -1,9 +1,10 @@
 """The whole service beside thin ones, a no-op job over HTTP: FastAPI with RQ, taskiq-redis and arq.
 
 All on one Valkey over a unix socket, which syncs as the setting says, one after the other in turns;
-each with one process for HTTP and two for its work (`CONTENDERS`). Ours does more: it keeps upload
-and result in files that are synced, has a child decode the picture and another one read it, and
-records each step with a fenced call.
+each with one process for HTTP and two for its work (`CONTENDERS`). Where the server syncs always,
+the thin services sync their uploads too, so that everybody's 202 means the same; else they do not.
+Ours does more: it keeps upload and result in synced files either way, has a child decode the
+picture and another one read it, and records each step with a fenced call.
 """
 
 from __future__ import annotations
@@ -76,6 +77,23 @@ CONTENDERS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What a service is run on for one turn.
+
+    Attributes:
+        url: Of the queue's server.
+        folder: For its files.
+        extent: How much is measured.
+        syncs: Uploads of the thin services are on the disk before they are accepted, as ours are.
+    """
+
+    url: str
+    folder: Path
+    extent: Extent
+    syncs: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Took:
     """What one turn came to.
 
@@ -118,7 +136,8 @@ async def compare(
                 for contender in _in_turn((None, *contenders), number):
                     await redis.flushall()
                     place = Path(tempfile.mkdtemp(dir=folder))
-                    async with _serving(contender, server.url, place, extent) as target:
+                    setting = Setting(server.url, place, extent, syncs=fsync == "always")
+                    async with _serving(contender, setting) as target:
                         with anyio.fail_after(_TURN_S):
                             took = await _measure(target, extent)
                     turns[contender.label if contender else OURS].append(took)
@@ -148,37 +167,35 @@ def _figures(turns: Sequence[Took]) -> Figures:
 
 
 @asynccontextmanager
-async def _serving(
-    contender: Contender | None, url: str, folder: Path, extent: Extent
-) -> AsyncIterator[Target]:
+async def _serving(contender: Contender | None, setting: Setting) -> AsyncIterator[Target]:
     """Runs a service for the time of the context; None = ours."""
     with ExitStack() as stack:
         if contender is None:
-            environment = {"LOG_LEVEL": "warning", "REDIS_URL": url}
-            service = stack.enter_context(running(folder / "data", environment, extent.processes))
+            environment = {"LOG_LEVEL": "warning", "REDIS_URL": setting.url}
+            data, processes = setting.folder / "data", setting.extent.processes
+            service = stack.enter_context(running(data, environment, processes))
             yield Target(service.port, submission(small_png(), "?model=scripted"))
         else:
-            port = stack.enter_context(_thin_service(contender, url, folder, extent.environments))
+            port = stack.enter_context(_thin_service(contender, setting))
             target = Target(port, submission(small_png()))
             await _until_it_reads(target)
             yield target
 
 
 @contextmanager
-def _thin_service(
-    contender: Contender, url: str, folder: Path, environments: Path
-) -> Iterator[int]:
-    port = free_port()
-    name = contender.requirements
+def _thin_service(contender: Contender, setting: Setting) -> Iterator[int]:
+    port, folder, name = free_port(), setting.folder, contender.requirements
     module = f"bench.contenders.{name}_service"
     serving = f"uvicorn --factory {module}:make_app --port {port} --log-level warning"
-    told = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "QUEUE_URL": url}
+    told = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "QUEUE_URL": setting.url}
+    if setting.syncs:
+        told["SYNC_UPLOADS"] = "1"
     log = (folder / "log").open("wb")
     with ExitStack() as stack:
         stack.enter_context(log)
         for line in (serving, *contender.workers):
-            command, *arguments = line.format(url=url, module=module).split()
-            path = str(program(name, command, environments))
+            command, *arguments = line.format(url=setting.url, module=module).split()
+            path = str(program(name, command, setting.extent.environments))
             process = subprocess.Popen(
                 [path, *arguments],
                 cwd=ROOT,

@@ -6,6 +6,8 @@ import os
 import uuid
 from pathlib import Path
 
+import anyio.to_thread
+
 from bench.contenders.timing import RESULT
 
 QUEUE_URL = "QUEUE_URL"
@@ -14,6 +16,9 @@ QUEUE_URL = "QUEUE_URL"
 UPLOADS = "UPLOADS"
 """Environment variable: a folder."""
 
+SYNC_UPLOADS = "SYNC_UPLOADS"
+"""Environment variable: set = an upload is on the disk before it is accepted."""
+
 WAIT_STEP_S = 0.005
 """How often a library looks for a result while a caller waits; 0.2 or 0.5 s by themselves."""
 
@@ -21,10 +26,20 @@ KEPT_S = 3600
 
 
 def keep(data: bytes) -> str:
-    """Writes an upload into a file, not synced; gives its path."""
+    """Writes an upload into a file, synced with its name where the environment says so."""
     path = Path(os.environ[UPLOADS]) / uuid.uuid4().hex
     path.write_bytes(data)
+    if os.environ.get(SYNC_UPLOADS):
+        _sync(path)
+        _sync(path.parent)
     return str(path)
+
+
+async def keep_beside(data: bytes) -> str:
+    """Does the same, in a thread where it waits for the disk."""
+    if os.environ.get(SYNC_UPLOADS):
+        return await anyio.to_thread.run_sync(keep, data)
+    return keep(data)
 
 
 def read_page(path: str) -> dict[str, str]:
@@ -38,3 +53,11 @@ def told(result: object) -> dict[str, object]:
     if result is None:
         return {"status": "queued"}
     return {"status": "completed", "result": result}
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
