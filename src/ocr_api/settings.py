@@ -7,17 +7,16 @@ takes plain values. `docs/configuration.md` is held against this model by a test
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, cast
-from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ocr_api.addresses import is_elsewhere, server_url
 from ocr_api.errors import SettingsError
 
 OWN_PREFIX = "OCR_API_"
@@ -25,7 +24,7 @@ MIB = 1024 * 1024
 _MEANT_WHEN_EMPTY = frozenset({"fallback_model"})
 """Settings whose empty value says something else than their default."""
 
-_SECRET = frozenset({"api_keys", "api_key", "webhook_secret", "redis_url"})
+_SECRET = frozenset({"api_keys", "client_api_key", "webhook_secret", "redis_url"})
 """Settings whose value no message shows."""
 
 
@@ -33,6 +32,11 @@ def _split_list(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def _split_keys(value: object) -> object:
+    """Leaves empty entries in, so that they are told: a lost key would open the service."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
 _Split = BeforeValidator(_split_list)
@@ -66,13 +70,13 @@ class Settings(BaseSettings):
     # HTTP
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     api_port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
-    api_keys: CommaList = Field(
+    api_keys: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_keys)] = Field(
         (),
         repr=False,
         description="Keys of which callers must show one: `<name>:<key>`, comma-separated; several "
         "of one name while it changes. None = whoever reaches the service may use it.",
     )
-    api_key: str | None = Field(
+    client_api_key: str | None = Field(
         None,
         repr=False,
         description="Key that `ocr-api models` shows; none = the first of `API_KEYS`.",
@@ -83,7 +87,8 @@ class Settings(BaseSettings):
     )
     allowed_hosts: CommaList = Field(
         (),
-        description="Host names, beside localhost and IP addresses, that requests may be made to.",
+        description="Host names, beside localhost and IP addresses, that requests may be made to "
+        "while there are no `API_KEYS`.",
     )
     request_head_timeout: float = Field(
         20.0,
@@ -301,7 +306,7 @@ class Settings(BaseSettings):
         if self.redis_host is None:
             msg = "Set REDIS_HOST or REDIS_URL, or use `ocr-api serve`, which brings its own."
             raise SettingsError(msg)
-        return f"redis://{_url_host(self.redis_host)}:{self.redis_port}/0"
+        return server_url(self.redis_host, self.redis_port)
 
     @property
     def is_store_elsewhere(self) -> bool:
@@ -310,8 +315,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: None is configured.
         """
-        url = urlsplit(self.redis_address)
-        return url.scheme != "unix" and not _is_loopback(unquote(url.hostname or "localhost"))
+        return is_elsewhere(self.redis_address)
 
     @property
     def webhook_waits_s(self) -> tuple[float, ...]:
@@ -328,7 +332,7 @@ class Settings(BaseSettings):
     def key_to_show(self) -> str | None:
         """The API key that commands show to a service; None = none."""
         ours = next(iter(self.api_keys), "").partition(":")[2]
-        return self.api_key or ours or None
+        return self.client_api_key or ours or None
 
     @property
     def reader_count(self) -> int:
@@ -362,22 +366,6 @@ def load_settings(**overrides: object) -> Settings:
         got = "" if name in _SECRET else f" (got {first['input']!r})"
         msg = f"{name.upper()}: {first['msg']}{got}. See docs/configuration.md."
         raise SettingsError(msg) from exc
-
-
-def _url_host(host: str) -> str:
-    """Gives a host as it stands in a URL: an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
-    try:
-        ipaddress.IPv6Address(host)
-    except ValueError:
-        return host
-    return f"[{quote(host, safe=':')}]"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
 
 
 def _is_unset(name: str, value: object) -> bool:

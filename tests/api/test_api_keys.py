@@ -9,15 +9,19 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
 from ocr_api.api.api_keys import LONGEST_KEY, SHORTEST_KEY, ApiKeys
 from ocr_api.api.app import check_exposure
+from ocr_api.api.routes import job_life, jobs, models, webhooks
 from ocr_api.api.services import Services
 from ocr_api.errors import SettingsError
-from ocr_api.jobs import JobStatus
+from ocr_api.jobs import DeliveryState, DeliveryTry, JobStatus
 from ocr_api.settings import Settings, load_settings
+from ocr_api.store import keys
 from tests.api.conftest import open_client, worker_report
 from tests.api.pages import PNG
 
@@ -70,9 +74,19 @@ async def test_nobody_passes_without_a_known_key(
     assert (await services.store.get(job_id)).status is JobStatus.PENDING
 
 
-def test_jobs_and_models_are_what_is_guarded() -> None:
+def test_every_route_of_jobs_and_models_is_tried() -> None:
+    routers = (jobs.router, job_life.router, models.router, webhooks.router)
+    routes = [route for one in routers for route in one.routes if isinstance(route, APIRoute)]
+    served = {(method, route.path) for route in routes for method in route.methods or ()}
+    assert served == set(GUARDED)
     assert len(JOB_ROUTES) == 7
-    assert {path.split("/")[1] for _, path in GUARDED} == {"ocr", "models"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/ocr", "/ocr/x", "/models", "/ocr/x/events"])
+async def test_head_without_a_key_is_refused_too(services: Services, path: str) -> None:
+    async with guarded(services) as client:
+        assert (await client.head(path)).status_code == 401
 
 
 @pytest.mark.anyio
@@ -90,6 +104,7 @@ async def test_health_and_pages_need_no_key(services: Services, path: str) -> No
         {"Authorization": f"bearer  {ARCHIVE} "},
         {"X-API-Key": ARCHIVE},
         {"X-API-Key": ARCHIVE, "Authorization": "Basic b3A6cHc="},
+        {"X-API-Key": ARCHIVE, "Authorization": "Bearer the-proxy-s-own-token"},
         bearer(NEXT),
     ],
 )
@@ -125,6 +140,52 @@ async def test_caller_lists_its_own_jobs_alone(services: Services) -> None:
     found = [job["id"] for job in (*first["jobs"], *rest.json()["jobs"])]
     assert found == mine[::-1]
     assert [job["id"] for job in others["jobs"]] == [other]
+
+
+@pytest.mark.anyio
+async def test_own_list_is_filtered_like_the_list_of_all(services: Services) -> None:
+    async with guarded(services) as client:
+        cancelled, waiting = [await submit(client, ARCHIVE) for _ in range(2)]
+        await submit(client, CLINIC)
+        await client.delete(f"/ocr/{cancelled}", headers=bearer(ARCHIVE))
+
+        async def listed(query: str) -> list[str]:
+            answer = await client.get(f"/ocr?{query}", headers=bearer(ARCHIVE))
+            return [job["id"] for job in answer.json()["jobs"]]
+
+        assert await listed("status=cancelled") == [cancelled]
+        assert await listed("status=pending") == [waiting]
+        assert await listed("model=tesseract") == [waiting, cancelled]
+        assert await listed("model=rapidocr") == []
+
+
+@pytest.mark.anyio
+async def test_list_forgets_what_a_release_without_keys_removed(
+    services: Services, redis: Redis
+) -> None:
+    async with guarded(services) as client:
+        gone, there = [await submit(client, ARCHIVE) for _ in range(2)]
+        await redis.delete(keys.job_key(gone))
+        await redis.zrem(keys.JOBS, gone)
+        answer = await client.get("/ocr", headers=bearer(ARCHIVE))
+    assert [job["id"] for job in answer.json()["jobs"]] == [there]
+    assert await redis.zrange(keys.OWNER_JOBS + "archive", 0, -1) == [there.encode()]
+
+
+@pytest.mark.anyio
+async def test_owner_has_its_webhook_delivered_again(services: Services) -> None:
+    hook = {"webhook_url": "https://receiver.example/hook", "model": "tesseract"}
+    async with guarded(services) as client:
+        shown = bearer(ARCHIVE)
+        answer = await client.post("/ocr", params=hook, content=PNG, headers=shown)
+        job_id = answer.json()["job_id"]
+        await client.delete(f"/ocr/{job_id}", headers=shown)
+        claimed = await services.store.claim_delivery("notifier", 30)
+        assert claimed is not None
+        await services.store.settle(claimed, DeliveryState.DELIVERED, DeliveryTry(1.0, 0.1, 200))
+        again = f"/ocr/{job_id}/webhooks/{claimed.id}/redeliver"
+        assert (await client.post(again, headers=bearer(CLINIC))).status_code == 404
+        assert (await client.post(again, headers=shown)).status_code == 202
 
 
 @pytest.mark.anyio
@@ -179,9 +240,11 @@ async def test_delivery_of_a_removed_job_is_shown_to_its_owner_alone(services: S
 @pytest.mark.anyio
 async def test_foreign_page_is_kept_away_by_the_key_alone(services: Services) -> None:
     async with guarded(services, host="ocr.example.org") as client:
-        answer = await client.get("/ocr", headers=bearer(ARCHIVE))
+        foreign = {"Origin": "https://elsewhere.example"}
+        answer = await client.get("/ocr", headers=foreign | bearer(ARCHIVE))
         assert answer.status_code == 200
-        assert (await client.get("/ocr")).status_code == 401
+        assert "access-control-allow-origin" not in answer.headers
+        assert (await client.get("/ocr", headers=foreign)).status_code == 401
 
 
 @pytest.mark.anyio
@@ -195,35 +258,51 @@ async def test_switch_is_told_by_the_name_of_the_key(services: Services) -> None
 
 
 @given(st.text(max_size=60))
-def test_what_is_no_key_is_refused_without_telling_it(secret: str) -> None:
+def test_what_is_no_key_is_refused(secret: str) -> None:
     entry = f"archive:{secret}"
     fits = SHORTEST_KEY <= len(secret) <= LONGEST_KEY
     if fits and secret.isascii() and all("!" <= sign <= "~" for sign in secret):
         assert ApiKeys.parse([entry]).name_of(secret) == "archive"
         return
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(SettingsError, match="entry 1"):
         ApiKeys.parse([entry])
-    assert len(secret) < 8 or secret not in caught.value.detail
 
 
-@pytest.mark.parametrize("entry", ["", ":x" * 20, "a b:" + ARCHIVE, "x" * 65 + ":" + ARCHIVE])
-def test_entry_without_a_proper_name_is_refused(entry: str) -> None:
-    with pytest.raises(SettingsError, match="<name>:<key>") as caught:
-        ApiKeys.parse([entry])
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [""],
+        ["archive:"],
+        [f":{ARCHIVE}"],
+        [f"a b:{ARCHIVE}"],
+        [f"_a:{ARCHIVE}"],
+        ["x" * 65 + ":" + ARCHIVE],
+        [ARCHIVE],  # the name was forgotten
+        [f"{ARCHIVE}:archive"],  # the other way round
+        [f"archive:{NEXT}", ARCHIVE],  # a comma in a key
+        [f"archive:{ARCHIVE} {ARCHIVE}"],
+        [f"archive:{ARCHIVE}", f"clinic:{ARCHIVE}"],
+    ],
+)
+def test_malformed_entry_is_refused_and_no_key_is_told(entries: list[str]) -> None:
+    with pytest.raises(SettingsError, match=f"entry {len(entries)}") as caught:
+        ApiKeys.parse(entries)
     assert ARCHIVE not in caught.value.detail
+    assert NEXT not in caught.value.detail
 
 
-def test_one_key_is_not_two_callers() -> None:
-    with pytest.raises(SettingsError, match=r"clinic.*archive") as caught:
-        ApiKeys.parse([f"archive:{ARCHIVE}", f"clinic:{ARCHIVE}"])
-    assert ARCHIVE not in caught.value.detail
+@pytest.mark.parametrize("value", [",", f"archive:{ARCHIVE},", f"archive:{ARCHIVE},,x:{NEXT}"])
+def test_lost_entry_opens_no_service(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEYS", value)
+    with pytest.raises(SettingsError, match="API_KEYS, entry"):
+        check_exposure(load_settings())
 
 
 def test_keys_are_read_from_the_environment_and_shown_nowhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("API_KEYS", ", ".join(ENTRIES))
-    monkeypatch.setenv("API_KEY", ARCHIVE)
+    monkeypatch.setenv("CLIENT_API_KEY", ARCHIVE)
     settings = load_settings()
     assert settings.api_keys == ENTRIES
     assert ARCHIVE not in repr(settings)

@@ -101,6 +101,27 @@ def test_unsigned_webhooks_are_a_warning() -> None:
         assert secret not in done.stdout
 
 
+def test_callers_are_told_by_the_names_of_their_keys() -> None:
+    key = "0123456789abcdefgh"
+    for given, grade in (("", "note"), (f"archive:{key},clinic:{key[::-1]}", "ok")):
+        done = run("doctor", "--json", API_KEYS=given)
+        told = {found["topic"]: found for found in json.loads(done.stdout)}
+        assert told["callers"]["grade"] == grade
+        assert ("archive, clinic" in told["callers"]["detail"]) == (grade == "ok")
+        assert key not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("API_KEYS", "hunter2-hunter2-hunter2"), ("CLIENT_API_KEY", "hunter2")]
+)
+def test_wrong_key_stops_every_command_and_is_not_shown(variable: str, value: str) -> None:
+    for command in ("serve", "models"):
+        done = run(command, **{variable: value})
+        assert done.returncode == 2
+        assert variable in done.stderr
+        assert "hunter2" not in done.stderr
+
+
 def test_address_beyond_loopback_needs_consent(tmp_path: Path) -> None:
     done = run("serve", "--host", "0.0.0.0", "--data-dir", str(tmp_path))  # noqa: S104 - refused
     assert done.returncode == 2

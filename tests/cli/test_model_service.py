@@ -84,10 +84,10 @@ def test_key_of_the_settings_is_shown(
 ) -> None:
     with serving(Guarded) as url:
         assert ModelService(url).states() == {}
-        assert "Set API_KEY to it. [unauthorized]" in capsys.readouterr().err
+        assert "Set CLIENT_API_KEY to it. [unauthorized]" in capsys.readouterr().err
         monkeypatch.setenv("API_KEYS", f"own:{KEY},other:{KEY[::-1]}")
         assert ModelService(url, load_settings().key_to_show).states() == STATES
-        monkeypatch.setenv("API_KEY", KEY[::-1])
+        monkeypatch.setenv("CLIENT_API_KEY", KEY[::-1])
         assert ModelService(url, load_settings().key_to_show).states() == {}
 
 

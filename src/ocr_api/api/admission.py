@@ -43,12 +43,12 @@ class JobToBe:
     Attributes:
         id: Under which its upload is kept.
         owner: Name of the caller's API key; empty = nobody was asked for one.
-        key: The caller's Idempotency-Key, if there is one.
+        idempotency: The caller's Idempotency-Key, if there is one.
     """
 
     id: str
     owner: str
-    key: IdempotencyKey | None
+    idempotency: IdempotencyKey | None
 
 
 def idempotency_key(request: Request, owner: str = "") -> IdempotencyKey | None:

@@ -32,14 +32,14 @@ class ApiKeys:
 
         Raises:
             SettingsError: A name or a key is malformed, too short or too long, or stands for two
-                names. No key is told.
+                names. The message tells an entry by its place: what it holds may be a key.
         """
         names: dict[bytes, str] = {}
-        for entry in entries:
+        for place, entry in enumerate(entries, start=1):
             name, _, key = entry.partition(":")
-            _check(name, key)
+            _check(place, name, key)
             if names.setdefault(_digest(key), name) != name:
-                msg = f"API_KEYS: {name} has the key of {names[_digest(key)]}; give it its own."
+                msg = f"API_KEYS, entry {place}: another name has this key; give it its own."
                 raise SettingsError(msg)
         return cls(names)
 
@@ -53,16 +53,29 @@ class ApiKeys:
         return self.names.get(_digest(key))
 
 
-def _check(name: str, key: str) -> None:
-    if not _NAME.fullmatch(name):
-        msg = "API_KEYS: each is <name>:<key>, the name 1 to 64 letters, digits, `.`, `_` or `-`."
-        raise SettingsError(msg)
+def check_key(key: str, whose: str) -> None:
+    """Refuses what is no key, without telling it.
+
+    Raises:
+        SettingsError: It is too short, too long, or has other characters; `whose` begins the
+            message.
+    """
     if not SHORTEST_KEY <= len(key) <= LONGEST_KEY or not re.fullmatch(r"[!-~]+", key):
         msg = (
-            f"API_KEYS: the key of {name} must be {SHORTEST_KEY} to {LONGEST_KEY} printable ASCII "
-            f"characters without spaces; {_EXAMPLE}."
+            f"{whose}: a key is {SHORTEST_KEY} to {LONGEST_KEY} printable ASCII characters without "
+            f"spaces; {_EXAMPLE}."
         )
         raise SettingsError(msg)
+
+
+def _check(place: int, name: str, key: str) -> None:
+    if not key or not _NAME.fullmatch(name):
+        msg = (
+            f"API_KEYS, entry {place}: each is <name>:<key>, with commas between them; the name is "
+            "1 to 64 letters, digits, `.`, `_` or `-`, a letter or digit first."
+        )
+        raise SettingsError(msg)
+    check_key(key, f"API_KEYS, entry {place}")
 
 
 def _digest(key: str) -> bytes:

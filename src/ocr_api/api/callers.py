@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -16,8 +17,8 @@ _log = get_logger(__name__)
 _BEARER = "bearer "
 
 
-async def known_caller(request: Request, services: FromApp) -> str | None:
-    """Gives the name of the caller's key, and keeps it with the request; None = nobody is asked.
+async def known_caller(request: Request, services: FromApp) -> str:
+    """Gives the name of the caller's key; empty = the service is open, and nobody is asked.
 
     A job of another key is answered like one that does not exist.
 
@@ -25,39 +26,43 @@ async def known_caller(request: Request, services: FromApp) -> str | None:
         UnauthorizedError: No key came, or an unknown one.
         UnknownJobError: The address names a job that is not the caller's.
     """
-    request.state.caller = None
     if services.api_keys.is_open:
-        return None
-    limit = services.limits.max_upload_bytes
-    pieces = BodyPieces(request, max_bytes=limit, limit_bytes=limit, idle_s=services.limits.idle_s)
-    async with refusals_drained(pieces):
-        request.state.caller = name = _authenticate(request, services)
+        return ""
+    limits = services.limits
+    async with refusals_drained(BodyPieces.within(request, limits.max_upload_bytes, limits.idle_s)):
+        name = _authenticate(request, services)
         job_id = request.path_params.get("job_id")
         if job_id is not None and await services.store.owner_of(job_id) != name:
             raise unknown_job()
     return name
 
 
-FromCaller = Annotated[str | None, Depends(known_caller)]
+def named(request: Request, services: Services) -> str:
+    """Gives how a caller is told of: by the name of its key, or on an open service its address."""
+    if services.api_keys.is_open:
+        return request.client.host if request.client else ""
+    return _authenticate(request, services)
+
+
+FromCaller = Annotated[str, Depends(known_caller)]
 
 
 def _authenticate(request: Request, services: Services) -> str:
-    key = _shown_key(request)
-    if key is None:
-        msg = (
-            "This service asks for an API key: `Authorization: Bearer <key>` or `X-API-Key: <key>`."
-        )
+    shown = list(_shown_keys(request))
+    if not shown:
+        msg = "This service asks for an API key: `Authorization: Bearer` or `X-API-Key`."
         raise UnauthorizedError(msg)
-    name = services.api_keys.name_of(key)
+    name = next(filter(None, map(services.api_keys.name_of, shown)), None)
     if name is None:
         _log.warning("api_key_refused", by=request.client.host if request.client else "")
         raise UnauthorizedError("This API key is unknown here; ask the operator of the service.")
     return name
 
 
-def _shown_key(request: Request) -> str | None:
-    """Another scheme than Bearer may be a proxy's own, and is passed over."""
+def _shown_keys(request: Request) -> Iterator[str]:
+    """Yields what may be a key: a proxy may have put a header of its own beside it."""
     authorization = request.headers.get("authorization", "")
     if authorization.lower().startswith(_BEARER):
-        return authorization[len(_BEARER) :].strip()
-    return request.headers.get("x-api-key")
+        yield authorization[len(_BEARER) :].strip()
+    if "x-api-key" in request.headers:
+        yield request.headers["x-api-key"]

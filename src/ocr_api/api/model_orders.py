@@ -9,6 +9,7 @@ from functools import partial
 import anyio
 from fastapi import Request
 
+from ocr_api.api.callers import named
 from ocr_api.api.model_choice import (
     ModelPicture,
     default_choice,
@@ -52,7 +53,7 @@ async def switch(request: Request, services: Services, model: str, wait: Wait) -
         services.default_model,
         serving=Serving(serving.requested_model, serving.model),
         needs_loading=model != AUTO and status_of_model(picture, model) != "loaded",
-        by=_caller(request),
+        by=named(request, services),
     )
     _log.info(
         "model_switched",
@@ -60,7 +61,7 @@ async def switch(request: Request, services: Services, model: str, wait: Wait) -
         number=switched.number,
         previous=switched.previous,
         outcome="switched",
-        by=_caller(request),
+        by=named(request, services),
     )
 
     if switched.is_settled:  # it is loaded: there is nothing to wait for
@@ -89,7 +90,7 @@ async def act(
         msg = "'auto' chooses among other models and is never loaded itself; name one of those."
         raise ModelUnavailableError(msg, model=model)
     wish = await services.store.wish_model(model, action)
-    _log.info(f"model_{action}_asked", model=model, number=wish.number, by=_caller(request))
+    _log.info(f"model_{action}_asked", model=model, number=wish.number, by=named(request, services))
 
     async def is_over() -> bool:
         return _was_followed(await look_at_models(services), model, wish.number)
@@ -108,12 +109,6 @@ def _check(picture: ModelPicture, model: str) -> None:
     if not found.is_available:
         msg = f"Model '{model}' cannot run here: {found.reason}"
         raise ModelUnavailableError(msg, model=model)
-
-
-def _caller(request: Request) -> str:
-    """Gives the name of the caller's key, or the address where no keys are asked for."""
-    address = "" if request.client is None else request.client.host
-    return str(request.state.caller or address)
 
 
 async def _wait(

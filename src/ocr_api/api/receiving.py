@@ -40,6 +40,11 @@ class BodyPieces:
         self._has_begun = False
         self._has_ended = False
 
+    @classmethod
+    def within(cls, request: Request, max_bytes: int, idle_s: float) -> BodyPieces:
+        """Gives the body of a request that has one limit, which is what the caller is told."""
+        return cls(request, max_bytes=max_bytes, limit_bytes=max_bytes, idle_s=idle_s)
+
     async def take(self) -> bytes | None:
         """Gives the next piece, never empty; None at the end.
 

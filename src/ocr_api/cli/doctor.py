@@ -170,7 +170,7 @@ def _callers(settings: Settings) -> Finding:
     if not api_keys.is_open:
         names = ", ".join(sorted(set(api_keys.names.values())))
         return Finding("callers", Grade.OK, f"with an API key, of {names}")
-    detail = "whoever reaches the service may use it; API_KEYS asks callers for a key"
+    detail = "API_KEYS is not set: whoever reaches an API with these settings may use it"
     return Finding("callers", Grade.NOTE, detail)
 
 

@@ -115,12 +115,15 @@ async def _for_each(
 
 
 def _print_table(jobs: Sequence[Job], *, with_problems: bool = False) -> None:
+    with_owners = any(job.owner for job in jobs)
     headings = ["job", "status", "model", "pages", "created", "file"]
+    further = [*(["key"] if with_owners else []), *(["retry", "why"] if with_problems else [])]
     table = Table(box=None, pad_edge=False)
-    for heading in [*headings, "retry", "why"] if with_problems else headings:
+    for heading in [*headings, *further]:
         table.add_column(heading, no_wrap=heading == "job", overflow="fold")
     for job in jobs:
-        table.add_row(*_cells(job), *(_why(job) if with_problems else ()))
+        owner = (job.owner,) if with_owners else ()
+        table.add_row(*_cells(job), *owner, *(_why(job) if with_problems else ()))
     Console(soft_wrap=False).print(table)
 
 

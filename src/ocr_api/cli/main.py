@@ -13,7 +13,7 @@ import anyio
 import typer
 
 from ocr_api import __version__
-from ocr_api.api.api_keys import ApiKeys
+from ocr_api.api.api_keys import SHORTEST_KEY, ApiKeys, check_key
 from ocr_api.api.app import run_api
 from ocr_api.catalog import AUTO
 from ocr_api.cli import jobs, weights
@@ -348,6 +348,7 @@ def _settings(**overrides: object) -> Settings:
         read_secrets(settings.webhook_secret)
         parse_networks(settings.webhook_allowed_networks)
         ApiKeys.parse(settings.api_keys)
+        check_key(settings.client_api_key or "-" * SHORTEST_KEY, "CLIENT_API_KEY")
     except OcrApiError as exc:
         _fail(exc, Outcome.USAGE)
     configure_logging(settings.log_level, settings.log_format)

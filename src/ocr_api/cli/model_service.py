@@ -135,7 +135,7 @@ class ModelService:
 
 
 def _told_refusal(problem: Mapping[str, object]) -> Outcome:
-    hint = " Set API_KEY to it." if problem.get("code") == UnauthorizedError.code else ""
+    hint = " Set CLIENT_API_KEY to it." if problem.get("code") == UnauthorizedError.code else ""
     typer.echo(f"ocr-api: {problem.get('detail')}{hint} [{problem.get('code')}]", err=True)
     return Outcome.SOME_FAILED
 

@@ -187,11 +187,11 @@ def _open_api(
 def _spaces(api: Any) -> Iterator[bool]:
     """Yields of each word whether it has a space to its left, in the order of the TSV."""
     word = api.GetIterator()
-    while word is not None:
+    has_more = word is not None
+    while has_more:
         if not word.Empty(_WORD):
             yield word.BlanksBeforeWord() > 0
-        if not word.Next(_WORD):
-            return
+        has_more = word.Next(_WORD)
 
 
 def _set_image(api: Any, grey: Grey) -> None:

@@ -88,16 +88,13 @@ class Jobs:
         Raises:
             UnknownJobError: There is neither.
         """
-        pipeline = batch(self._redis)
-        deliveries = (keys.DELIVERY + found for found in keys.delivery_ids(job_id))
-        for key in (keys.job_key(job_id), *deliveries):
-            pipeline.hget(key, "owner")
-        with redis_failures():
-            replies = cast("list[bytes | None]", await pipeline.execute())
-        owner = next((reply for reply in replies if reply is not None), None)
-        if owner is None:
-            raise unknown_job()
-        return owner.decode()
+        places = (keys.JOB + job_id, *(keys.DELIVERY + one for one in keys.delivery_ids(job_id)))
+        for place in places:
+            with redis_failures():
+                owner = await self._commands.hget(place, "owner")
+            if owner is not None:
+                return owner.decode()
+        raise unknown_job()
 
     async def page(self, job_id: str, number: int) -> PageRecord | None:
         """Gives one page task (from 1; 0 = opening); None where there is no such page or job."""
@@ -136,9 +133,9 @@ class Jobs:
         cursor: str | None = None,
         status: JobStatus | None = None,
         model: str | None = None,
-        owner: str | None = None,
+        owner: str = "",
     ) -> JobList:
-        """Gives up to `limit` (at least 1) jobs, newest first; of one API key, or of all.
+        """Gives up to `limit` (at least 1) jobs, newest first, of one API key; empty = of all.
 
         Following `next_cursor` shows every job that existed at the first call once, however many
         are created meanwhile.
@@ -149,7 +146,7 @@ class Jobs:
         highest = _parse_cursor(cursor)
         found: list[Job] = []
         while True:
-            filters = (status or "", model or "", owner or "")
+            filters = (status or "", model or "", owner)
             reply = await self._scripts.call(
                 Script.LIST, highest, limit - len(found), _LOOKED_AT_ONCE, *filters
             )

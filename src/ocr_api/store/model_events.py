@@ -57,7 +57,7 @@ class ModelEvent:
         detail: What else there is to know, for people.
         previous: Of a switch, the model that was current before; of a rollback, the one that is
             current again.
-        by: Address of the caller who switched.
+        by: Who switched: the name of the API key, or the address where none is asked for.
         at: Seconds since the epoch by the server's clock; set by the store.
         id: Of the event, growing; set by the store.
     """

@@ -100,7 +100,9 @@ class ModelEventView(WireModel):
     previous_model: str | None = Field(
         description="Of a switch, the one before it; of a rollback, the one that is current again."
     )
-    by: str | None = Field(description="Address of the caller who switched.")
+    by: str | None = Field(
+        description="Who switched: the name of the API key, or the address where none is asked for."
+    )
     detail: str | None = Field(description="What else there is to know.")
 
 

@@ -47,7 +47,7 @@ async def submit(request: Request, services: FromApp, caller: FromCaller) -> Res
     The file comes as the field `file` of a multipart form, as the body itself, or as `base64` in
     JSON. Options are form fields, query parameters or JSON members.
     """
-    key = idempotency_key(request, caller or "")
+    key = idempotency_key(request, caller)
     pieces = body_pieces(request, services.limits)
     async with refusals_drained(pieces):
         body = await open_body(request, pieces, services.limits)
@@ -59,7 +59,7 @@ async def submit(request: Request, services: FromApp, caller: FromCaller) -> Res
             if first is not None:
                 job = await replay(services, payload, query, first)
             else:
-                to_be = JobToBe(job_id, caller or "", key)
+                to_be = JobToBe(job_id, caller, key)
                 job = await create_job(services, payload, query, to_be)
     answer = json_response(accepted_view(job), status=202)
     answer.headers["Location"] = f"/ocr/{job.id}"
@@ -145,7 +145,7 @@ async def create_job(
         job = new_job(to_be, upload, choices, resolution, payload.filename)
         fingerprint = await payload.fingerprint(query)
         return await services.store.create(
-            job, choices.password, key=to_be.key, fingerprint=fingerprint
+            job, choices.password, key=to_be.idempotency, fingerprint=fingerprint
         )
 
 

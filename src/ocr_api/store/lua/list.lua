@@ -9,7 +9,9 @@ local answer = { '' }
 for index = 1, #found, 2 do
   local key = job_key(found[index])
   local job = redis.call('HMGET', key, 'status', 'model')
-  if job[1] and (status == '' or status == job[1]) and (model == '' or model == job[2]) then
+  if not job[1] and owner ~= '' then
+    redis.call('ZREM', list, found[index]) -- a release without API keys removed the job
+  elseif job[1] and (status == '' or status == job[1]) and (model == '' or model == job[2]) then
     answer[#answer + 1] = redis.call('HGETALL', key)
   end
   local is_last = index + 1 == #found

@@ -23,9 +23,9 @@ function showState(message, busy) {
   $("form").setAttribute("aria-busy", String(busy));
 }
 
-function askForKey() {
+function askForKey(hint = hasKey() ? "The service does not know this key." : "This service asks for a key; ask its operator.") {
   $("key-form").hidden = false;
-  if (hasKey()) $("key-hint").textContent = "The service does not know this key.";
+  $("key-hint").textContent = hint;
 }
 
 function showError(problem) {
@@ -180,11 +180,13 @@ async function start() {
 
 async function loadModels() {
   const response = await call("/models").catch(() => null);
-  if (response && response.status === 401) askForKey();
-  if (!response || !response.ok) return;
+  if (response?.status === 401) askForKey();
+  else if (!response?.ok && !$("key-form").hidden) askForKey("The service does not answer; try again.");
+  if (!response?.ok) return;
   $("key-form").hidden = true;
   const list = await response.json();
   const select = $("model");
+  select.length = 1;
   select.options[0].textContent = `current (${list.current_model})`;
   for (const model of list.models) {
     const option = new Option(model.is_available ? model.name : `${model.name}: not available`, model.id);
@@ -196,7 +198,7 @@ async function loadModels() {
     const chosen = list.models.find((model) => model.id === select.value);
     $("about-model").textContent = chosen ? `Good for: ${chosen.best_for}` : list.warnings.join(" ");
   };
-  select.addEventListener("change", about);
+  select.onchange = about;
   about();
 }
 
@@ -227,7 +229,9 @@ $("form").addEventListener("submit", (event) => {
 });
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  useKey($("key").value.trim());
+  const given = $("key").value.trim();
+  if (!/^[!-~]*$/.test(given)) return askForKey("A key has no such characters.");
+  useKey(given);
   $("error").hidden = true;
   loadModels();
 });

@@ -1,26 +1,48 @@
 // How the pages speak to the service: with the API key, where one was given, which this tab alone remembers.
-const KEY = "ocr-api-key";
+const NAME = "ocr-api-key";
+let key = remembered();
 
-export const hasKey = () => sessionStorage.getItem(KEY) !== null;
-export const useKey = (key) => (key ? sessionStorage.setItem(KEY, key) : sessionStorage.removeItem(KEY));
+function remembered() {
+  try {
+    return sessionStorage.getItem(NAME) || "";
+  } catch {
+    return ""; // the browser keeps nothing
+  }
+}
+
+export const hasKey = () => key !== "";
+
+export function useKey(given) {
+  key = given;
+  try {
+    sessionStorage.setItem(NAME, given);
+  } catch {
+    // known as long as the page is open
+  }
+}
 
 export function call(address, options = {}) {
-  const key = hasKey() ? { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` } : {};
-  return fetch(address, { ...options, headers: { ...options.headers, ...key } });
+  const isOwn = new URL(address, location.href).origin === location.origin;
+  const shown = isOwn && hasKey() ? { Authorization: `Bearer ${key}` } : {};
+  return fetch(address, { ...options, headers: { ...options.headers, ...shown } });
 }
 
 // The events of one stream, each { event, data }; an EventSource could not show a key.
 export async function* eventsOf(address, signal) {
   const response = await call(address, { signal });
   if (!response.ok || response.status === 204) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  for (const reader = response.body.pipeThrough(new TextDecoderStream()).getReader(); ;) {
+  while (true) {
     const { value, done } = await reader.read();
     if (done) return;
     const blocks = (rest + value).split("\n\n");
     rest = blocks.pop();
-    for (const block of blocks) {
-      yield Object.fromEntries(block.split("\n").map((line) => [line.split(": ", 1)[0], line.slice(line.indexOf(": ") + 2)]));
-    }
+    for (const block of blocks) yield Object.fromEntries(block.split("\n").map(fieldOf));
   }
+}
+
+function fieldOf(line) {
+  const end = line.indexOf(": ");
+  return [line.slice(0, end), line.slice(end + 2)];
 }
