@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from ocr_api.catalog import ModelsNow, load_catalog, route
 from ocr_api.engines.inspector import PageInspector
 from ocr_api.engines.probe import Evidence, scripts_on_page
+from ocr_api.engines.tesseract.languages import plan_reading
 from ocr_api.pages import PageTraits, Script
 from tests.engines.pages import (
     Pixels,
@@ -77,6 +79,46 @@ def test_scripts_are_found(
     pixels = eval_page(number).pixels()
 
     assert inspect(inspector, photographed(pixels) if worn else pixels).scripts == scripts
+
+
+@pytest.mark.parametrize(
+    ("number", "languages", "scripts"),
+    [
+        ("09", ("ar",), (Script.ARABIC,)),
+        ("10", ("ara", "ur-PK"), (Script.ARABIC,)),
+        ("09", ("ar", "en"), (Script.ARABIC, Script.LATIN)),
+        ("09", ("en",), (Script.ARABIC, Script.LATIN)),
+        ("01", ("ar",), (Script.LATIN,)),
+    ],
+)
+def test_latin_is_not_looked_for_where_only_arabic_was_named_and_is_seen(
+    inspector: PageInspector,
+    number: str,
+    languages: tuple[str, ...],
+    scripts: tuple[Script, ...],
+) -> None:
+    page = page_of(eval_page(number).pixels())
+
+    assert inspector.inspect(page, languages).scripts == scripts
+
+
+@pytest.mark.parametrize("languages", [("ar",), ("fa", "ar")])
+def test_what_was_not_looked_for_changes_neither_model_nor_languages(
+    languages: tuple[str, ...],
+) -> None:
+    with_latin, without = (
+        PageTraits(scripts=scripts) for scripts in ((Script.ARABIC, Script.LATIN), (Script.ARABIC,))
+    )
+    available = ("ara", "fas", "eng")
+    assert plan_reading(languages, with_latin, available) == plan_reading(
+        languages, without, available
+    )
+    rules = load_catalog().routes
+    for model in ("qari", "deepseek", "tesseract"):
+        now = ModelsNow({model, "tesseract"}.__contains__)
+        assert route(with_latin, rules, now, languages).model == (
+            route(without, rules, now, languages).model
+        )
 
 
 def test_two_arabic_words_are_known_as_arabic(inspector: PageInspector) -> None:

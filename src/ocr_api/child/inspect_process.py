@@ -38,7 +38,7 @@ class InspectChild:
             raise EngineError(msg)
         (descriptor,) = files
         with mapped_page(message.image, descriptor) as page:
-            return PageInspected(self._inspector.inspect(page)), []
+            return PageInspected(self._inspector.inspect(page, message.languages)), []
 
 
 def main() -> None:

@@ -103,8 +103,13 @@ class TellsPeak(Protocol):
 class Inspector(Protocol):
     """Looks at a page before it is read: upright? level? which scripts?"""
 
-    def inspect(self, page: PageImage) -> PageTraits:
-        """Gives the traits of a page as it was decoded (not yet upright)."""
+    def inspect(self, page: PageImage, languages: Sequence[str] = ()) -> PageTraits:
+        """Gives the traits of a page as it was decoded (not yet upright).
+
+        Args:
+            page: As it was decoded.
+            languages: That the caller named (ISO 639, or an engine's own names); empty = none.
+        """
         ...
 
 

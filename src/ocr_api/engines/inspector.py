@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -31,6 +32,10 @@ _LEAST_LETTERS = 5
 _LEAST_PIECES = 30
 """Fewer pieces of ink make no line whose slope could be told."""
 _QUARTER_TURNS: tuple[Rotation, ...] = (0, 90, 180, 270)
+_IN_ARABIC_SCRIPT = frozenset(
+    {"ar", "ara", "fa", "fas", "per", "ps", "pus", "sd", "snd", "ug", "uig", "ur", "urd"}
+)
+"""ISO 639 codes of languages that are written in it."""
 _SCRIPTS = {
     "Arabic": Script.ARABIC,
     "Latin": Script.LATIN,
@@ -77,8 +82,12 @@ class PageInspector:
         self._detector = OrientationDetector()
         self._prober.load()
 
-    def inspect(self, page: PageImage) -> PageTraits:
-        """Gives the traits of a page as it was decoded (not yet upright)."""
+    def inspect(self, page: PageImage, languages: Sequence[str] = ()) -> PageTraits:
+        """Gives the traits of a page; see `Inspector.inspect`.
+
+        Where only languages in Arabic script were named, and detection sees Arabic, no Latin is
+        looked for: it would change neither the model of the page nor the languages it is read in.
+        """
         if not ink.is_legible_shape(page):
             return PageTraits(is_blank=True, letters=0)
         even, stats = ink.without_specks(_work_image(page))
@@ -89,10 +98,13 @@ class PageInspector:
         level = turn_level(even, skew_deg)
         detected = self._detector.detect(ink.middle_rows(level, stats, _MOST_PIECES))
         lie = self._find_lie(level, stats, detected)
+        is_settled = _is_arabic_alone(languages) and _is_likely(detected, Script.ARABIC)
         return PageTraits(
             rotation_deg=lie.rotation_deg,
             skew_deg=skew_deg,
-            scripts=self._find_scripts(level, stats, lie, detected),
+            scripts=(Script.ARABIC,)
+            if is_settled
+            else self._find_scripts(level, stats, lie, detected),
             rotation_confidence=lie.confidence,
             letters=stats.letters,
         )
@@ -157,6 +169,19 @@ def _work_image(page: PageImage) -> ink.Grey:
 
 def _turned(level: ink.Grey, clockwise_deg: Rotation) -> ink.Grey:
     return np.ascontiguousarray(np.rot90(level, k=-(clockwise_deg // 90)))
+
+
+def _is_arabic_alone(languages: Sequence[str]) -> bool:
+    return bool(languages) and all(
+        re.split("[-_]", language.lower())[0] in _IN_ARABIC_SCRIPT for language in languages
+    )
+
+
+def _is_likely(detected: Orientation | None, script: Script) -> bool:
+    """Tells whether detection names a script, and is not in doubt about how the page lies."""
+    if detected is None or detected.confidence < _LIKELY_MARGIN:
+        return False
+    return _SCRIPTS.get(detected.script) is script
 
 
 def _is_read_by_nobody(detected: Orientation | None) -> bool:

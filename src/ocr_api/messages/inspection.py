@@ -11,9 +11,15 @@ from ocr_api.pages import PageTraits
 
 @dataclass(frozen=True, slots=True)
 class InspectPage:
-    """Look at one page; the descriptor of its pixels travels beside it."""
+    """Look at one page; the descriptor of its pixels travels beside it.
+
+    Attributes:
+        image: How to read its pixels.
+        languages: That the caller named; empty = none.
+    """
 
     image: ImageHeader
+    languages: tuple[str, ...] = ()
     kind: Literal["inspect_page"] = "inspect_page"
 
 

@@ -150,7 +150,8 @@ class PageReader:
         with nullcontext() if model == AUTO else self._models.batcher(model).expecting():
             page = await render_page(self._documents, source, self.plan.document_limits)
             try:
-                traits = await self._inspect(page, model, self._left_s(source, model, started_at))
+                left_s = self._left_s(source, model, started_at)
+                traits = await self._inspect(page, model, source.options.languages, left_s)
                 choice = self._choose(source, model, traits)
                 left_s = self._left_s(source, model, started_at, choice.model)
                 return RoutedPage(page, traits, choice, started_at, left_s)
@@ -241,10 +242,12 @@ class PageReader:
             return self.plan.page_timeout_s
         return self.plan.timeout_s(self._catalog.model(model))
 
-    async def _inspect(self, page: RenderedPage, model: str, timeout_s: float) -> PageTraits | None:
+    async def _inspect(
+        self, page: RenderedPage, model: str, languages: tuple[str, ...], timeout_s: float
+    ) -> PageTraits | None:
         if model != AUTO and not self._catalog.model(model).inspect:
             return None
-        return await inspect_page(self._inspectors, page, timeout_s)
+        return await inspect_page(self._inspectors, page, languages, timeout_s)
 
     def _choose(self, source: PageSource, model: str, traits: PageTraits | None) -> RouteChoice:
         if model != AUTO:

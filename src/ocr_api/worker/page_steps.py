@@ -128,8 +128,10 @@ async def render_page(pool: ChildPool, source: PageSource, limits: DocumentLimit
     return RenderedPage(rendered.image, files, rendered.warnings)
 
 
-async def inspect_page(pool: ChildPool, page: RenderedPage, timeout_s: float) -> PageTraits:
-    """Has a page looked at: upright? level? which scripts?
+async def inspect_page(
+    pool: ChildPool, page: RenderedPage, languages: tuple[str, ...], timeout_s: float
+) -> PageTraits:
+    """Has a page looked at: upright? level? which scripts? `languages`: that the caller named.
 
     Raises:
         PageTimeoutError: It took too long.
@@ -138,7 +140,7 @@ async def inspect_page(pool: ChildPool, page: RenderedPage, timeout_s: float) ->
     async with pool.borrow() as child:
         try:
             answer, files = await child.request(
-                InspectPage(page.image), page.files.descriptors, timeout_s=timeout_s
+                InspectPage(page.image, languages), page.files.descriptors, timeout_s=timeout_s
             )
         except TimeoutError as exc:
             raise _too_slow(timeout_s) from exc
