@@ -42,7 +42,12 @@ def page(tmp_path: Path) -> Path:
 
 def test_one_file_is_printed_as_text(page: Path) -> None:
     done = read(page)
-    assert (done.returncode, done.stdout) == (0, "scripted page\n"), done.stderr
+    assert (done.returncode, done.stdout, done.stderr) == (0, "scripted page\n", "")
+
+
+def test_log_is_written_where_it_is_asked_for(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "info")
+    assert "model_loaded" in read(page).stderr
 
 
 def test_standard_input_is_read() -> None:

@@ -159,7 +159,7 @@ def read_command(  # noqa: PLR0913 - one an option
 
     Exit codes: 0 all read, 1 some failed, 2 wrong usage, 3 none read, 130 interrupted.
     """
-    settings = _settings(worker_processes=processes)
+    settings = _settings(is_quiet=True, worker_processes=processes)
     request = ReadRequest(
         tuple(files),
         model,
@@ -342,7 +342,8 @@ def _order(url: str, path: str, body: Mapping[str, str] | None, wait_s: float) -
     raise typer.Exit(outcome)
 
 
-def _settings(**overrides: object) -> Settings:
+def _settings(*, is_quiet: bool = False, **overrides: object) -> Settings:
+    """Reads the settings; `is_quiet`: only warnings are logged, where nobody asked for more."""
     try:
         settings = load_settings(**overrides)
         read_secrets(settings.webhook_secret)
@@ -351,7 +352,9 @@ def _settings(**overrides: object) -> Settings:
         check_key(settings.client_api_key or "-" * SHORTEST_KEY, "CLIENT_API_KEY")
     except OcrApiError as exc:
         _fail(exc, Outcome.USAGE)
-    configure_logging(settings.log_level, settings.log_format)
+    is_asked_for = "log_level" in settings.model_fields_set
+    level = "warning" if is_quiet and not is_asked_for else settings.log_level
+    configure_logging(level, settings.log_format)
     return settings
 
 
