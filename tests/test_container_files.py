@@ -13,6 +13,7 @@ import yaml  # type: ignore[import-untyped]
 from ocr_api.cli import work
 from ocr_api.settings import Settings
 from ocr_api.store.job_store import DURABLE
+from tests.containers.stack import COMPOSE_FILE, CPU_BASE
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("api", "worker", "redis")
@@ -187,3 +188,11 @@ def test_lines_of_the_documents_are_tried_in_containers(
     assert len(told) == count
     for line in told:
         assert all(part in story for part in line.split(" -H ")), line
+
+
+def test_base_image_without_a_gpu_is_built_as_the_readme_says() -> None:
+    begin = "docker build -f Dockerfile.base -t ocr-base:latest --build-arg"
+    build, chosen, start = lines_of("README.md", begin)
+    assert CPU_BASE in build
+    assert chosen == f"export COMPOSE_FILE={COMPOSE_FILE}"
+    assert start == "docker-compose up -d"

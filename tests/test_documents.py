@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -145,16 +144,34 @@ def test_defaults_in_the_readme_are_those_of_the_code() -> None:
             assert default in spelled(name), name
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_defaults_in_prose_are_those_of_the_code(document: Path) -> None:
-    text = document.read_text()
+def test_defaults_in_prose_are_those_of_the_code() -> None:
+    text = "\n".join(document.read_text() for document in DOCUMENTS)
     quantity = r"([\d,]+) ?(million|minutes|seconds|s|MiB|)"
     told = [(name, *rest) for name, *rest in re.findall(rf"`([A-Z_]+)` \({quantity}\)", text)]
     told += [(name, *rest) for *rest, name in re.findall(rf"{quantity} \(`([A-Z_]+)`\)", text)]
-    for name, number, unit in told:
-        if name.lower() in Settings.model_fields:
-            default = Settings.model_fields[name.lower()].default
-            assert float(number.replace(",", "")) * UNITS[unit] == default, (name, number, unit)
+    known = [one for one in told if one[0].lower() in Settings.model_fields]
+    assert len(known) >= 6
+    for name, number, unit in known:
+        default = Settings.model_fields[name.lower()].default
+        assert float(number.replace(",", "")) * UNITS[unit] == default, (name, number, unit)
+
+
+def test_every_module_that_is_run_exists_and_knows_its_options() -> None:
+    lines = re.findall(
+        r"python -m ((?:bench|tests|eval|ocr_api)[\w.]*)((?: +-?[\w./,-]+)*)",
+        "\n".join(line for _, line in code()),
+    )
+    assert len(lines) > 12
+    for module, arguments in lines:
+        path = ROOT / ("src" if module.startswith("ocr_api") else "") / module.replace(".", "/")
+        files = [
+            found for found in (path.with_suffix(".py"), path / "__main__.py") if found.exists()
+        ]
+        assert files, module
+        source = "".join(found.read_text() for found in path.parent.glob("*.py"))
+        source += "".join(found.read_text() for found in path.glob("*.py"))
+        for option in re.findall(r"--[a-z][a-z-]*", arguments):
+            assert f'"{option}"' in source, (module, option)
 
 
 def troubleshooting() -> str:

@@ -37,7 +37,9 @@ def make_app() -> FastAPI:
 
     @app.post("/ocr", status_code=202)
     async def submit(file: UploadFile) -> dict[str, str]:
-        job = await pools[0].enqueue_job("read_page", await uploads.keep_beside(await file.read()))
+        job = await pools[0].enqueue_job(
+            "read_page", await uploads.keep_in_thread(await file.read())
+        )
         return {"job_id": job.job_id}
 
     @app.get("/ocr/{job_id}")

@@ -44,7 +44,7 @@ def make_app() -> FastAPI:
 
     @app.post("/ocr", status_code=202)
     async def submit(file: UploadFile) -> dict[str, str]:
-        queued = await task.kiq(await uploads.keep_beside(await file.read()))
+        queued = await task.kiq(await uploads.keep_in_thread(await file.read()))
         return {"job_id": queued.task_id}
 
     @app.get("/ocr/{job_id}")

@@ -26,7 +26,7 @@ KEPT_S = 3600
 
 
 def keep(data: bytes) -> str:
-    """Writes an upload into a file, synced with its name where the environment says so."""
+    """Writes an upload into a file, synced where the environment says so; gives its path."""
     path = Path(os.environ[UPLOADS]) / uuid.uuid4().hex
     path.write_bytes(data)
     if os.environ.get(SYNC_UPLOADS):
@@ -35,8 +35,8 @@ def keep(data: bytes) -> str:
     return str(path)
 
 
-async def keep_beside(data: bytes) -> str:
-    """Does the same, in a thread where it waits for the disk."""
+async def keep_in_thread(data: bytes) -> str:
+    """Keeps an upload, in a thread where that waits for the disk; gives its path."""
     if os.environ.get(SYNC_UPLOADS):
         return await anyio.to_thread.run_sync(keep, data)
     return keep(data)

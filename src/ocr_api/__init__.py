@@ -20,7 +20,7 @@ The map; each part imports only parts below it.
     jobs           what a job is: states, pages, options
     pages          page image, words, lines, blocks, boxes
     settings       every environment variable
-    addresses      where a Redis or Valkey is
+    addresses      where servers are
     observability  logging
     stopping       asked to stop by a signal, and given time to end
     errors         the error tree

@@ -1,4 +1,4 @@
-"""Where a Redis or Valkey server is: its URL, and whether that may be another machine."""
+"""Where servers are: the URL of a Redis or Valkey, and whether a URL may be another machine's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def server_url(host: str, port: int) -> str:
 
 def is_elsewhere(url: str) -> bool:
     """Whether a server may be on another machine: no Unix socket, no loopback name or address."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return True
     return parts.scheme != "unix" and not _is_loopback(unquote(parts.hostname or "localhost"))
 
 

@@ -79,7 +79,8 @@ class Settings(BaseSettings):
     client_api_key: str | None = Field(
         None,
         repr=False,
-        description="Key that `ocr-api models` shows; none = the first of `API_KEYS`.",
+        description="Key that `ocr-api models` shows; none = the first of `API_KEYS`, to a service "
+        "on this machine.",
     )
     allow_anonymous: bool = Field(
         default=False,
@@ -328,11 +329,14 @@ class Settings(BaseSettings):
         pairs = (choice.rpartition(":") for choice in self.quantization)
         return {model: kind for model, _, kind in pairs}
 
-    @property
-    def key_to_show(self) -> str | None:
-        """The API key that commands show to a service; None = none."""
-        ours = next(iter(self.api_keys), "").partition(":")[2]
-        return self.client_api_key or ours or None
+    def key_for(self, url: str) -> str | None:
+        """Gives the API key that commands show to a service; None = none.
+
+        The first of the service's own is shown on this machine alone.
+        """
+        if self.client_api_key is not None or is_elsewhere(url):
+            return self.client_api_key
+        return next(iter(self.api_keys), "").partition(":")[2] or None
 
     @property
     def reader_count(self) -> int:

@@ -86,9 +86,31 @@ def test_key_of_the_settings_is_shown(
         assert ModelService(url).states() == {}
         assert "Set CLIENT_API_KEY to it. [unauthorized]" in capsys.readouterr().err
         monkeypatch.setenv("API_KEYS", f"own:{KEY},other:{KEY[::-1]}")
-        assert ModelService(url, load_settings().key_to_show).states() == STATES
+        assert ModelService(url, load_settings().key_for(url)).states() == STATES
         monkeypatch.setenv("CLIENT_API_KEY", KEY[::-1])
-        assert ModelService(url, load_settings().key_to_show).states() == {}
+        assert ModelService(url, load_settings().key_for(url)).states() == {}
+
+
+def test_key_of_the_service_itself_goes_to_no_other_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("API_KEYS", f"own:{KEY}")
+    for url in ("http://127.0.0.1:8000", "http://localhost:1", "http://[::1]:8000"):
+        assert load_settings().key_for(url) == KEY
+    for url in ("https://ocr.example", "http://192.0.2.1:8000", "http://[zz"):
+        assert load_settings().key_for(url) is None
+    monkeypatch.setenv("CLIENT_API_KEY", KEY[::-1])
+    assert load_settings().key_for("https://ocr.example") == KEY[::-1]
+
+
+def test_service_on_this_machine_is_asked_through_no_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with serving(LateAnswer) as url:
+        assert ModelService(url).states() == STATES
 
 
 def test_order_without_an_answer_says_that_it_may_be_carried_out(silent_url: str) -> None:

@@ -21,6 +21,7 @@ PROJECT = "ocr-api-test"
 STORE_USER = "999"
 """Who the queue's server runs as in docker-compose.yml."""
 
+COMPOSE_FILE = "docker-compose.yml:docker-compose.cpu.yml"
 CPU_BASE = "--build-arg BASE_IMAGE=python:3.12-slim-bookworm --build-arg EXTRAS="
 """What a base image without PyTorch is built with, where BASE_BUILD_ARGS says nothing else."""
 
@@ -65,7 +66,7 @@ class Stack:
         """The shell's environment: the CPU override, and nothing of an operator's own."""
         return {
             **{name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST")},
-            "COMPOSE_FILE": "docker-compose.yml:docker-compose.cpu.yml",
+            "COMPOSE_FILE": COMPOSE_FILE,
             "COMPOSE_PROJECT_NAME": PROJECT,
             "COMPOSE_HTTP_TIMEOUT": "300",
             "API_PORT": str(self.port),

@@ -136,7 +136,13 @@ def test_switch_between_engines_serves_the_next_jobs(stack: Stack, model: str) -
 
 
 @pytest.mark.parametrize(
-    "words", ["ocr_api.child.model_process", "ocr_api.child.document_process", "notify"]
+    "words",
+    [
+        "ocr_api.child.model_process",
+        "ocr_api.child.document_process",
+        "ocr_api.child.inspect_process",
+        "notify",
+    ],
 )
 def test_killed_process_of_the_worker_loses_no_job(stack: Stack, words: str) -> None:
     with jobs_that_end(stack):
@@ -232,8 +238,10 @@ def in_folder(line: str, stack: Stack) -> str:
 def test_keys_in_the_settings_are_asked_for(stack: Stack) -> None:
     key = "0123456789abcdef"
     stack.set_up(f"API_KEYS=archive:{key}\n")
-    stack.run("docker-compose up -d")
+    workers = stack.containers("worker")
+    stack.run("docker-compose up -d api")
     stack.comes_well()
+    assert stack.containers("worker") == workers
     assert (stack.get("/ocr").status_code, stack.get("/ocr", "x" * 20).status_code) == (401, 401)
     assert stack.get("/ocr", key).json()["jobs"] == []
     assert "switch" in stack.run("docker-compose exec -T api ocr-api models events")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ocr_api.catalog import ModelsNow, load_catalog, route
-from ocr_api.engines.inspector import PageInspector
+from ocr_api.engines.inspector import PageInspector, is_surely_arabic
 from ocr_api.engines.probe import Evidence, scripts_on_page
 from ocr_api.engines.tesseract.languages import plan_reading
+from ocr_api.engines.tesseract_native import Orientation
 from ocr_api.pages import PageTraits, Script
 from tests.engines.pages import (
     Pixels,
@@ -81,25 +83,33 @@ def test_scripts_are_found(
     assert inspect(inspector, photographed(pixels) if worn else pixels).scripts == scripts
 
 
-@pytest.mark.parametrize(
-    ("number", "languages", "scripts"),
-    [
-        ("09", ("ar",), (Script.ARABIC,)),
-        ("10", ("ara", "ur-PK"), (Script.ARABIC,)),
-        ("09", ("ar", "en"), (Script.ARABIC, Script.LATIN)),
-        ("09", ("en",), (Script.ARABIC, Script.LATIN)),
-        ("01", ("ar",), (Script.LATIN,)),
-    ],
-)
-def test_latin_is_not_looked_for_where_only_arabic_was_named_and_is_seen(
-    inspector: PageInspector,
-    number: str,
-    languages: tuple[str, ...],
-    scripts: tuple[Script, ...],
-) -> None:
+@pytest.mark.parametrize("number", ["01", "04", "06", "08", "09", "10", "11"])
+def test_naming_arabic_changes_nothing_that_is_seen(inspector: PageInspector, number: str) -> None:
     page = page_of(eval_page(number).pixels())
 
-    assert inspector.inspect(page, languages).scripts == scripts
+    assert inspector.inspect(page, ("ar",)) == inspector.inspect(page)
+
+
+SURE = Orientation(0, confidence=16.0, script="Arabic", script_confidence=60.0)
+
+
+@pytest.mark.parametrize(
+    ("detected", "languages", "is_sure"),
+    [
+        (SURE, ("ar",), True),
+        (SURE, ("ara", "ur-PK", "fa_IR"), True),
+        (SURE, (), False),
+        (SURE, ("ar", "en"), False),
+        (replace(SURE, script="Latin"), ("ar",), False),
+        (replace(SURE, script_confidence=8.4), ("ar",), False),
+        (replace(SURE, confidence=2.0), ("ar",), False),
+        (None, ("ar",), False),
+    ],
+)
+def test_arabic_alone_is_sure_where_nothing_else_was_named_or_is_seen(
+    detected: Orientation | None, languages: tuple[str, ...], *, is_sure: bool
+) -> None:
+    assert is_surely_arabic(detected, languages) is is_sure
 
 
 @pytest.mark.parametrize("languages", [("ar",), ("fa", "ar")])

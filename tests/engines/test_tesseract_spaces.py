@@ -124,6 +124,12 @@ def test_spaces_are_told_of_empty_words_too() -> None:
     ]
 
 
+def test_spaces_of_other_words_are_not_taken_for_those_of_these() -> None:
+    row = "5\t1\t1\t1\t1\t1\t0\t10\t40\t20\t95\t光学"
+
+    assert [word.is_spaced for word in parse_tsv(row, (False, False))] == [True]
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[TesseractEngine]:
     made = TesseractEngine({})

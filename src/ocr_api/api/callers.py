@@ -37,7 +37,7 @@ async def known_caller(request: Request, services: FromApp) -> str:
     return name
 
 
-def named(request: Request, services: Services) -> str:
+def caller_label(request: Request, services: Services) -> str:
     """Gives how a caller is told of: by the name of its key, or on an open service its address."""
     if services.api_keys.is_open:
         return request.client.host if request.client else ""

@@ -27,7 +27,8 @@ ADVICE: Mapping[str, str] = {
     "`X-API-Key: <key>`.",
     "foreign_host": "Call the service by localhost or an IP address, or add the name to "
     "`ALLOWED_HOSTS`. This keeps web pages of others from using your service.",
-    "unknown_job": "Check the id. Jobs are removed `JOB_RESULT_TTL` seconds after they ended.",
+    "unknown_job": "Check the id, and that it was submitted with this API key. Jobs are removed "
+    "`JOB_RESULT_TTL` seconds after they ended.",
     "unknown_page": "Pages count from 1; `pages_total` says how many there are.",
     "unknown_delivery": "See `GET /ocr/{id}/webhooks`. Deliveries are removed with their job.",
     "outbound_error": "`GET /ocr/{id}/webhooks` says what went wrong at each try.",

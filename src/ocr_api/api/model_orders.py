@@ -9,7 +9,7 @@ from functools import partial
 import anyio
 from fastapi import Request
 
-from ocr_api.api.callers import named
+from ocr_api.api.callers import caller_label
 from ocr_api.api.model_choice import (
     ModelPicture,
     default_choice,
@@ -48,12 +48,13 @@ async def switch(request: Request, services: Services, model: str, wait: Wait) -
     picture = await look_at_models(services)
     _check(picture, model)
     serving = default_choice(picture, await requested_by_default(services))
+    by = caller_label(request, services)
     switched = await services.store.switch_model(
         model,
         services.default_model,
         serving=Serving(serving.requested_model, serving.model),
         needs_loading=model != AUTO and status_of_model(picture, model) != "loaded",
-        by=named(request, services),
+        by=by,
     )
     _log.info(
         "model_switched",
@@ -61,7 +62,7 @@ async def switch(request: Request, services: Services, model: str, wait: Wait) -
         number=switched.number,
         previous=switched.previous,
         outcome="switched",
-        by=named(request, services),
+        by=by,
     )
 
     if switched.is_settled:  # it is loaded: there is nothing to wait for
@@ -90,7 +91,9 @@ async def act(
         msg = "'auto' chooses among other models and is never loaded itself; name one of those."
         raise ModelUnavailableError(msg, model=model)
     wish = await services.store.wish_model(model, action)
-    _log.info(f"model_{action}_asked", model=model, number=wish.number, by=named(request, services))
+    _log.info(
+        f"model_{action}_asked", model=model, number=wish.number, by=caller_label(request, services)
+    )
 
     async def is_over() -> bool:
         return _was_followed(await look_at_models(services), model, wish.number)

@@ -170,7 +170,10 @@ def _callers(settings: Settings) -> Finding:
     if not api_keys.is_open:
         names = ", ".join(sorted(set(api_keys.names.values())))
         return Finding("callers", Grade.OK, f"with an API key, of {names}")
-    detail = "API_KEYS is not set: whoever reaches an API with these settings may use it"
+    detail = (
+        "API_KEYS is not set here: whoever reaches an API with these settings may use it. A worker "
+        "needs no keys; ask on the API's side"
+    )
     return Finding("callers", Grade.NOTE, detail)
 
 

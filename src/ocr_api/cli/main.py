@@ -13,7 +13,7 @@ import anyio
 import typer
 
 from ocr_api import __version__
-from ocr_api.api.api_keys import SHORTEST_KEY, ApiKeys, check_key
+from ocr_api.api.api_keys import ApiKeys, check_key
 from ocr_api.api.app import run_api
 from ocr_api.catalog import AUTO
 from ocr_api.cli import jobs, weights
@@ -188,7 +188,7 @@ def models_list_command(data_dir: DataOption = None, url: UrlOption = DEFAULT_UR
     """
     settings = _settings(data_dir=data_dir)
     try:
-        print_models(settings, ModelService(url, settings.key_to_show).states())
+        print_models(settings, ModelService(url, settings.key_for(url)).states())
     except OcrApiError as exc:
         _fail(exc)
 
@@ -224,7 +224,7 @@ def models_events_command(
     url: UrlOption = DEFAULT_URL,
 ) -> None:
     """Show the latest loads, unloads and switches of the service at --url, newest first."""
-    service = ModelService(url, _settings().key_to_show)
+    service = ModelService(url, _settings().key_for(url))
     try:
         outcome = service.print_events(model, limit)
     except OcrApiError as exc:
@@ -334,7 +334,7 @@ def jobs_retry_command(
 
 
 def _order(url: str, path: str, body: Mapping[str, str] | None, wait_s: float) -> Never:
-    service = ModelService(url, _settings().key_to_show)
+    service = ModelService(url, _settings().key_for(url))
     try:
         outcome = service.order(path, body, wait_s)
     except OcrApiError as exc:
@@ -349,7 +349,8 @@ def _settings(*, is_quiet: bool = False, **overrides: object) -> Settings:
         read_secrets(settings.webhook_secret)
         parse_networks(settings.webhook_allowed_networks)
         ApiKeys.parse(settings.api_keys)
-        check_key(settings.client_api_key or "-" * SHORTEST_KEY, "CLIENT_API_KEY")
+        if settings.client_api_key is not None:
+            check_key(settings.client_api_key, "CLIENT_API_KEY")
     except OcrApiError as exc:
         _fail(exc, Outcome.USAGE)
     is_asked_for = "log_level" in settings.model_fields_set

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ocr_api.addresses import is_elsewhere
 from ocr_api.api.model_choice import FIRST_REPORT_S
 from ocr_api.cli.outcomes import Outcome
 from ocr_api.errors import OcrApiError, UnauthorizedError
@@ -68,7 +69,7 @@ class ModelService:
             answer = client.post(path, json=body, params={"wait": f"{wait_s:g}"})
             told = cast("Mapping[str, object]", answer.json())
         if not answer.is_success:
-            return _told_refusal(told)
+            return _print_refusal(told)
         typer.echo(f"{told.get('status')}: {told.get('message')}")
         return Outcome.SOME_FAILED if told.get("status") == "failed" else Outcome.DONE
 
@@ -86,7 +87,7 @@ class ModelService:
             answer = client.get("/models/events", params=asked)
             told = cast("Mapping[str, object]", answer.json())
         if not answer.is_success:
-            return _told_refusal(told)
+            return _print_refusal(told)
         table = Table(box=None, pad_edge=False)
         for heading in ("at", "what", "model", "why", "seconds", "MiB", "worker", "more"):
             table.add_column(heading, overflow="fold")
@@ -106,7 +107,7 @@ class ModelService:
                 answer = client.get("/models")
                 told = cast("Mapping[str, object]", answer.json())
             if answer.status_code == HTTPStatus.UNAUTHORIZED:
-                _told_refusal(told)
+                _print_refusal(told)
             current = told.get("current_model")
             models = cast("list[Mapping[str, object]]", told.get("models", []))
             return {str(model["id"]): _state(model, current) for model in models}
@@ -119,7 +120,12 @@ class ModelService:
     def _client(self, wait_s: float = 0, connect_s: float = _CONNECT_S) -> httpx.Client:
         timeout = httpx.Timeout(connect_s, read=wait_s + self.answer_s)
         shown = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
-        return httpx.Client(base_url=self.url.rstrip("/"), headers=shown, timeout=timeout)
+        return httpx.Client(
+            base_url=self.url.rstrip("/"),
+            headers=shown,
+            timeout=timeout,
+            trust_env=is_elsewhere(self.url),  # what is on this machine goes through no proxy
+        )
 
     @contextmanager
     def _failures(self, waited_s: float, hint: str = "") -> Generator[None]:
@@ -134,7 +140,7 @@ class ModelService:
             raise ServiceUnreachableError(msg) from exc
 
 
-def _told_refusal(problem: Mapping[str, object]) -> Outcome:
+def _print_refusal(problem: Mapping[str, object]) -> Outcome:
     hint = " Set CLIENT_API_KEY to it." if problem.get("code") == UnauthorizedError.code else ""
     typer.echo(f"ocr-api: {problem.get('detail')}{hint} [{problem.get('code')}]", err=True)
     return Outcome.SOME_FAILED

@@ -27,6 +27,9 @@ _LEGIBLE_TEXT_PX = 18.0
 """Smaller print than the former is enlarged to the latter: detection fails on it."""
 _SURE_MARGIN = 4.0
 """Orientation margin from which detection is believed unread; clean pages reach 5 to 25."""
+_SURE_SCRIPT = 10.0
+"""Script confidence from which no second script is expected: Arabic pages reach 15 to 150, those
+with a fifth of English 3 to 8."""
 _LIKELY_MARGIN = 1.5
 _LEAST_LETTERS = 5
 _LEAST_PIECES = 30
@@ -85,8 +88,8 @@ class PageInspector:
     def inspect(self, page: PageImage, languages: Sequence[str] = ()) -> PageTraits:
         """Gives the traits of a page; see `Inspector.inspect`.
 
-        Where only languages in Arabic script were named, and detection sees Arabic, no Latin is
-        looked for: it would change neither the model of the page nor the languages it is read in.
+        Where only languages in Arabic script were named, and detection is sure to see nothing but
+        Arabic, no Latin is looked for.
         """
         if not ink.is_legible_shape(page):
             return PageTraits(is_blank=True, letters=0)
@@ -98,13 +101,10 @@ class PageInspector:
         level = turn_level(even, skew_deg)
         detected = self._detector.detect(ink.middle_rows(level, stats, _MOST_PIECES))
         lie = self._find_lie(level, stats, detected)
-        is_settled = _is_arabic_alone(languages) and _is_likely(detected, Script.ARABIC)
         return PageTraits(
             rotation_deg=lie.rotation_deg,
             skew_deg=skew_deg,
-            scripts=(Script.ARABIC,)
-            if is_settled
-            else self._find_scripts(level, stats, lie, detected),
+            scripts=self._find_scripts(level, stats, lie, detected, languages),
             rotation_confidence=lie.confidence,
             letters=stats.letters,
         )
@@ -138,7 +138,10 @@ class PageInspector:
         stats: ink.InkStatistics,
         lie: _Lie,
         detected: Orientation | None,
+        languages: Sequence[str],
     ) -> tuple[Script, ...]:
+        if is_surely_arabic(detected, languages):
+            return (Script.ARABIC,)
         named = _SCRIPTS.get(detected.script, Script.OTHER) if detected else None
         upright = _turned(level, lie.rotation_deg)
         if stats.pieces <= FEW_PIECES and (not detected or detected.confidence < _LIKELY_MARGIN):
@@ -171,17 +174,18 @@ def _turned(level: ink.Grey, clockwise_deg: Rotation) -> ink.Grey:
     return np.ascontiguousarray(np.rot90(level, k=-(clockwise_deg // 90)))
 
 
-def _is_arabic_alone(languages: Sequence[str]) -> bool:
-    return bool(languages) and all(
-        re.split("[-_]", language.lower())[0] in _IN_ARABIC_SCRIPT for language in languages
-    )
+def is_surely_arabic(detected: Orientation | None, languages: Sequence[str]) -> bool:
+    """Tells whether Arabic is all that is on a page: callers named no other, and it looks so.
 
-
-def _is_likely(detected: Orientation | None, script: Script) -> bool:
-    """Tells whether detection names a script, and is not in doubt about how the page lies."""
-    if detected is None or detected.confidence < _LIKELY_MARGIN:
+    Args:
+        detected: What detection found; None = nothing.
+        languages: That the caller named; empty = none, and nothing is taken for sure.
+    """
+    if detected is None or _SCRIPTS.get(detected.script) is not Script.ARABIC:
         return False
-    return _SCRIPTS.get(detected.script) is script
+    is_sure = detected.confidence >= _SURE_MARGIN and detected.script_confidence >= _SURE_SCRIPT
+    codes = {re.split("[-_]", language.lower())[0] for language in languages}
+    return is_sure and bool(codes) and codes <= _IN_ARABIC_SCRIPT
 
 
 def _is_read_by_nobody(detected: Orientation | None) -> bool:

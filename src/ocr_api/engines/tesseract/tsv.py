@@ -46,21 +46,18 @@ class PlacedWord:
     is_spaced: bool = True
 
 
-def parse_tsv(tsv: str, is_spaced: Iterable[bool] = ()) -> Iterator[PlacedWord]:
+def parse_tsv(tsv: str, is_spaced: Sequence[bool] = ()) -> Iterator[PlacedWord]:
     """Yields the words of Tesseract's TSV in reading order, text cleaned, empty ones left out.
 
     Args:
         tsv: Columns: level, page, block, paragraph, line, word, left, top, width, height,
             confidence (0..100), text (tesseract(1), "tsv").
-        is_spaced: Of each word, empty ones too, whether a space was seen to the left of it; it
-            is taken for seen where nothing is told.
+        is_spaced: Of each word, empty ones too, whether a space was seen to the left of it; all are
+            taken for seen where not of each word is told.
     """
-    spaced = iter(is_spaced)
-    for row in tsv.split("\n"):
-        cells = row.split("\t", _COLUMNS - 1)
-        if len(cells) < _COLUMNS or cells[0] != _WORD_LEVEL:
-            continue
-        has_space = next(spaced, True)
+    rows = [cells for row in tsv.split("\n") if (cells := _cells_of_word(row))]
+    spaced = is_spaced if len(is_spaced) == len(rows) else (True,) * len(rows)
+    for cells, has_space in zip(rows, spaced, strict=True):
         text = clean_text(cells[11])
         if not text:
             continue
@@ -69,6 +66,11 @@ def parse_tsv(tsv: str, is_spaced: Iterable[bool] = ()) -> Iterator[PlacedWord]:
         confidence = min(max(float(cells[10]) / 100, 0.0), 1.0)
         place = (int(cells[2]), int(cells[3]), int(cells[4]))
         yield PlacedWord(place, Word(text, box, confidence), has_space)
+
+
+def _cells_of_word(row: str) -> list[str]:
+    cells = row.split("\t", _COLUMNS - 1)
+    return cells if len(cells) == _COLUMNS and cells[0] == _WORD_LEVEL else []
 
 
 def lines_of(words: Iterable[PlacedWord]) -> list[list[PlacedWord]]:

@@ -1,5 +1,5 @@
--- Walks the jobs, newest first. ARGV: highest rank, limit, most to look at, status, model, owner (empty =
--- any). Gives {rank below which to go on, or empty at the end; job, job...}.
+-- Walks the jobs, newest first. ARGV: highest rank, limit, most to look at, status, model, owner
+-- (empty = any). Gives {rank below which to go on, or empty at the end; job, job...}.
 local highest, limit, most, status, model, owner = unpack(ARGV)
 limit, most = tonumber(limit), tonumber(most)
 local list = owner == '' and KEY.jobs or KEY.owner_jobs .. owner

@@ -56,7 +56,8 @@ function tryOut(path) {
   const answer = make("div", [], { role: "status" });
   button.addEventListener("click", async () => {
     const response = await call(input.value, { headers: { Accept: "application/json" } }).catch(() => null);
-    const text = response ? `${response.status}\n${await response.text()}` : "The service cannot be reached.";
+    const hint = response?.status === 401 ? "\nGive the key on the page at /, then come back in this tab." : "";
+    const text = response ? `${response.status}\n${await response.text()}${hint}` : "The service cannot be reached.";
     answer.replaceChildren(make("pre", text, { tabindex: "0" }));
   });
   return make("div", [make("div", [input, button], { class: "row" }), answer]);

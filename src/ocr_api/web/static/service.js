@@ -21,7 +21,7 @@ export function useKey(given) {
   }
 }
 
-export function call(address, options = {}) {
+export async function call(address, options = {}) {
   const isOwn = new URL(address, location.href).origin === location.origin;
   const shown = isOwn && hasKey() ? { Authorization: `Bearer ${key}` } : {};
   return fetch(address, { ...options, headers: { ...options.headers, ...shown } });
@@ -33,12 +33,16 @@ export async function* eventsOf(address, signal) {
   if (!response.ok || response.status === 204) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  while (true) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop();
-    for (const block of blocks) yield Object.fromEntries(block.split("\n").map(fieldOf));
+  try {
+    while (true) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) yield Object.fromEntries(block.split("\n").map(fieldOf));
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // where nobody listens any more, or it has ended anyway
   }
 }
 
