@@ -17,7 +17,10 @@ def measure_memory(service: Service) -> dict[str, float]:
 
 
 def pss_mb(pid: int) -> float:
-    """Proportional set size of a process, in MB (10^6 bytes)."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    """Proportional set size of a process, in MB (10^6 bytes); 0 of one that has ended."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
     found = _PSS.search(text)
     return round(int(found.group(1)) * 1024 / 1e6, 1) if found else 0.0
