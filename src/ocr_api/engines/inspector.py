@@ -28,8 +28,8 @@ _LEGIBLE_TEXT_PX = 18.0
 _SURE_MARGIN = 4.0
 """Orientation margin from which detection is believed unread; clean pages reach 5 to 25."""
 _SURE_SCRIPT = 10.0
-"""Script confidence from which no second script is expected: Arabic pages reach 15 to 150, those
-with a fifth of English 3 to 8."""
+"""Script confidence from which no second script is expected: of the evaluation pages, Arabic ones
+reach 15 to 150, those mixed with English 3 to 8."""
 _LIKELY_MARGIN = 1.5
 _LEAST_LETTERS = 5
 _LEAST_PIECES = 30
