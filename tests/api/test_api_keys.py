@@ -19,7 +19,7 @@ from ocr_api.api.app import check_exposure
 from ocr_api.api.routes import job_life, jobs, models, webhooks
 from ocr_api.api.services import Services
 from ocr_api.errors import SettingsError
-from ocr_api.jobs import DeliveryState, DeliveryTry, JobStatus
+from ocr_api.jobs import Delivery, DeliveryState, DeliveryTry, JobStatus
 from ocr_api.settings import Settings, load_settings
 from ocr_api.store import keys
 from tests.api.conftest import open_client, worker_report
@@ -58,6 +58,19 @@ async def submit(client: httpx.AsyncClient, key: str, **headers: str) -> str:
     answer = await client.post("/ocr?model=tesseract", content=PNG, headers=shown)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["job_id"])
+
+
+async def ended_with_a_delivery(
+    services: Services, client: httpx.AsyncClient
+) -> tuple[str, Delivery]:
+    """The id of a cancelled job of ARCHIVE, and the delivery of its end, claimed."""
+    hook = {"webhook_url": "https://receiver.example/hook", "model": "tesseract"}
+    answer = await client.post("/ocr", params=hook, content=PNG, headers=bearer(ARCHIVE))
+    job_id = str(answer.json()["job_id"])
+    await client.delete(f"/ocr/{job_id}", headers=bearer(ARCHIVE))
+    claimed = await services.store.claim_delivery("notifier", 30)
+    assert claimed is not None
+    return job_id, claimed
 
 
 @pytest.mark.anyio
@@ -174,14 +187,9 @@ async def test_list_forgets_what_a_release_without_keys_removed(
 
 @pytest.mark.anyio
 async def test_owner_has_its_webhook_delivered_again(services: Services) -> None:
-    hook = {"webhook_url": "https://receiver.example/hook", "model": "tesseract"}
     async with guarded(services) as client:
         shown = bearer(ARCHIVE)
-        answer = await client.post("/ocr", params=hook, content=PNG, headers=shown)
-        job_id = answer.json()["job_id"]
-        await client.delete(f"/ocr/{job_id}", headers=shown)
-        claimed = await services.store.claim_delivery("notifier", 30)
-        assert claimed is not None
+        job_id, claimed = await ended_with_a_delivery(services, client)
         await services.store.settle(claimed, DeliveryState.DELIVERED, DeliveryTry(1.0, 0.1, 200))
         again = f"/ocr/{job_id}/webhooks/{claimed.id}/redeliver"
         assert (await client.post(again, headers=bearer(CLINIC))).status_code == 404
@@ -220,14 +228,9 @@ async def test_same_idempotency_key_of_two_callers_makes_two_jobs(services: Serv
 
 @pytest.mark.anyio
 async def test_delivery_of_a_removed_job_is_shown_to_its_owner_alone(services: Services) -> None:
-    hook = {"webhook_url": "https://receiver.example/hook", "model": "tesseract"}
     async with guarded(services) as client:
-        shown = bearer(ARCHIVE)
-        answer = await client.post("/ocr", params=hook, content=PNG, headers=shown)
-        place = f"/ocr/{answer.json()['job_id']}"
-        await client.delete(place, headers=shown)
-        claimed = await services.store.claim_delivery("notifier", 30)
-        assert claimed is not None
+        job_id, claimed = await ended_with_a_delivery(services, client)
+        place, shown = f"/ocr/{job_id}", bearer(ARCHIVE)
         await services.store.keep_body(claimed, "webhooks/body")  # lets the job go
         assert (await client.delete(place, headers=shown)).status_code == 204
         assert (await client.get(place, headers=shown)).status_code == 404
