@@ -197,12 +197,13 @@ async def test_owner_has_its_webhook_delivered_again(services: Services) -> None
 
 
 @pytest.mark.anyio
-async def test_removed_job_leaves_its_owner_s_list(services: Services) -> None:
+async def test_removed_job_leaves_its_owner_s_list(services: Services, redis: Redis) -> None:
     async with guarded(services) as client:
         job_id = await submit(client, ARCHIVE)
         place, shown = f"/ocr/{job_id}", bearer(ARCHIVE)
         assert (await client.delete(place, headers=shown)).status_code == 200
         assert (await client.delete(place, headers=shown)).status_code == 204
+        assert await redis.zrange(keys.OWNER_JOBS + "archive", 0, -1) == []  # before it is read
         assert (await client.get("/ocr", headers=shown)).json()["jobs"] == []
 
 
